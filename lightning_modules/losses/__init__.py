@@ -7,10 +7,13 @@ import importlib
 from typing import Any
 
 _MODULES = {
+    "AUCCrossEntropyLoss": "auc_cross_entropy",
     "BatchSimilarityLoss": "batch_similarity",
     "CrossEntropyLoss": "cross_entropy",
     "LiftedCrossEntropyLoss": "metric_learning",
+    "MarginLoss": "margin",
     "MixedLoss": "mixed",
+    "PairwiseAUCLoss": "pairwise_auc",
     "TripletCrossEntropyLoss": "metric_learning",
 }
 
