@@ -1,0 +1,127 @@
+"""What the egfr paper sees: 64 x 64 CT patches through lung lesions, two classes, patients kept apart.
+
+In: the embedded LIDC nodules, or real slices below ``data_root``; out: patches in [0, 1] and, for training, batches
+in random order (RS) or in the paper's proportions of six clusters (BT, Sec. 2.3).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from monai.transforms import Compose, ScaleIntensityRange
+
+from datamodules.base import ReproDataModule
+from datamodules.clusters import cluster_within_classes
+from datamodules.ct_slices import lidc_nodule_slices, nsclc_slices
+from datamodules.lidc_cohorts import embedded_slices
+from datamodules.records import Records
+from datamodules.samplers import ClusterBatchSampler, EpochBatchSampler
+from datamodules.splits import Split, cohort_split, fold_split
+
+HU_WINDOW = (-1000.0, 400.0)  # assumed: the paper prints no window
+GREY_RANGE = (0.0, 255.0)
+
+DataName = Literal["embedded", "lidc-nodules", "nsclc-slices"]
+
+
+def hu_window() -> Compose:
+    """HU to [0, 1], clipped at the window's ends."""
+    low, high = HU_WINDOW
+    return Compose([ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0, clip=True)])
+
+
+def grey_window() -> Compose:
+    """8-bit grey values, windowed by whoever made them, to [0, 1]."""
+    low, high = GREY_RANGE
+    return Compose([ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0)])
+
+
+class EGFRDataModule(ReproDataModule):
+    """Patches for ResNet-MLB.
+
+    Args:
+        data: ``embedded``: slices through rendered LIDC nodules, malignancy standing in for EGFR status;
+            ``lidc-nodules``: 5043 real CT slices of LIDC nodules; ``nsclc-slices``: real EGFR status,
+            no lesion position.
+        data_root: folder of the real data.
+        cache_dir: where the rendered slices are kept.
+        batch_size: n_b, over all devices together.
+        batches: ``rs`` random selection, ``bt`` the paper's batch training.
+        allocation: how ``bt`` fills a batch: in proportion to the groups' sizes, or equally.
+        groups: K-means groups inside each class.
+        folds: parts of the cross-validation, where the data have no cohorts of their own.
+        fold: which of them is the test part.
+        val_fraction: share of the training patients held out for choosing epochs.
+        limit_patients: only the first so many patients of each side (the smoke preset); 0 for all.
+        num_workers: loader processes.
+        seed: of split, clusters and order; the rendering's seed is fixed, so all seeds see the same images.
+        leaky_split: see :class:`ReproDataModule`.
+        shuffle_labels: see :class:`ReproDataModule`.
+    """
+
+    def __init__(
+        self,
+        data: DataName = "embedded",
+        data_root: str | None = None,
+        cache_dir: str | None = None,
+        batch_size: int = 36,  # Sec. 3.1.2
+        batches: Literal["rs", "bt"] = "bt",  # Sec. 2.3
+        allocation: Literal["proportional", "equal"] = "proportional",  # Sec. 2.3, Table 1
+        groups: int = 3,  # Sec. 3.2
+        folds: int = 5,  # assumed: only for data without cohorts
+        fold: int = 0,
+        val_fraction: float = 0.1,  # assumed: the paper chooses on its test cohort
+        limit_patients: int = 0,
+        num_workers: int = 0,
+        seed: int = 0,
+        leaky_split: bool = False,
+        shuffle_labels: bool = False,
+    ) -> None:
+        super().__init__(
+            batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
+        )
+        self.data = data
+        self.data_root = data_root
+        self.cache_dir = cache_dir
+        self.batches = batches
+        self.allocation = allocation
+        self.groups = groups
+        self.folds = folds
+        self.fold = fold
+        self.val_fraction = val_fraction
+        self.limit_patients = limit_patients
+
+    def load_records(self) -> Records:
+        """Read the slices of the chosen source."""
+        if self.data == "embedded":
+            return embedded_slices(self.cache_dir, self.limit_patients)
+        root = Path(self.data_root or ".").expanduser()
+        return lidc_nodule_slices(root) if self.data == "lidc-nodules" else nsclc_slices(root)
+
+    def split(self, records: Records) -> Split:
+        """Two cohorts as the paper has two hospitals, where the data have them; else grouped folds."""
+        labels, patients = records.labels, records.patients
+        if records.table["cohort"].nunique() > 1:
+            is_test = (records.table["cohort"] == "test").to_numpy()
+            return cohort_split(labels, patients, is_test, self.val_fraction, self.seed)
+        return fold_split(labels, patients, self.folds, self.fold, self.val_fraction, self.seed)
+
+    def preprocess(self) -> Compose:
+        """Window to [0, 1]."""
+        return hu_window() if self.data == "embedded" else grey_window()
+
+    def train_sampler(self, rank: int, world_size: int) -> EpochBatchSampler:
+        """Random selection (RS), or batches in the proportions of the clusters (BT)."""
+        if self.batches == "rs":
+            return super().train_sampler(rank, world_size)
+        index = self.parts.train
+        labels = self.records.labels[index]
+        clusters = cluster_within_classes(self.images[index].numpy(), labels, self.groups, self.seed)
+        return ClusterBatchSampler(
+            labels, clusters, self.batch_size, self.allocation, seed=self.seed, rank=rank, world_size=world_size
+        )
+
+    def baseline_columns(self) -> Mapping[str, str]:
+        """Diameter and pixel count where the source knows them."""
+        known = {"diameter": "diameter_mm", "pixel-count": "mask_pixels"}
+        return {name: column for name, column in known.items() if column in self.records.table.columns}

@@ -1,0 +1,289 @@
+"""The command line all papers share: from words to :class:`Options`, and from options to a report.
+
+In: ``sys.argv`` or a list; out: result files, a table on the terminal, ``report.html``, an exit code. Importing this
+file loads neither torch nor Lightning: ``--help`` and a mistyped flag answer at once.
+"""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+
+from datamodules.cache import writable_folder
+from datamodules.errors import InputError
+from reproduce._cell import Cell, Runtime
+from reproduce._spec import TableSpec
+
+PRESETS = ("quick", "smoke", "paper")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
+STOPPED = "stopped; finished cells are kept: the same command goes on (--resume continues half-run cells too)"
+HEAVY = ("--config", "--print_config", "--module", "--datamodule")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; None means: whatever the preset says."""
+
+    command: str
+    target: str
+    preset: str = "quick"
+    data: str = "embedded"
+    data_root: str | None = None
+    seeds: tuple[int, ...] | None = None
+    folds: int | None = None
+    epochs: int | None = None
+    split: str = "patient"
+    accelerator: str = "cpu"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: str = "32-true"
+    compile: bool = False
+    jobs: int = 2
+    resume: bool = False
+    checkpoint_every: int = 200
+    cache_dir: str | None = None
+    out: str = ""
+    quiet: bool = False
+    module: dict[str, Any] = field(default_factory=dict)
+    datamodule: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def runtime(self) -> Runtime:
+        """How the cells are run, as opposed to what they are."""
+        names = {item.name for item in fields(Runtime)}
+        return Runtime(**{name: value for name, value in vars(self).items() if name in names})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One table's worth of work, as a paper's command plans it.
+
+    Attributes:
+        spec: the table to fill.
+        cells: what must have been run for it.
+        assumptions: the card's numbered deviations that touch this run.
+        figures: extra figures from the results, after the standard ones; given the view and the run's folder.
+        prepare: fills the data cache, once, with a progress bar, before any cell needs it.
+    """
+
+    spec: TableSpec
+    cells: tuple[Cell, ...]
+    assumptions: tuple[str, ...] = ()
+    figures: Callable[[Any, Path], Sequence[Any]] | None = None
+    prepare: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a paper's command offers.
+
+    Attributes:
+        targets: every ``table 5``, ``figure 4`` or ``study margin`` with one line of help; the first is the default.
+        data: names for ``--data`` with one line of help; the first is the default.
+        job: turns options into a job for their target.
+        classes: returns the module and datamodule classes, for ``--module.*`` and ``--config``; imports torch.
+        citations: (what, text, licence) for the report.
+    """
+
+    key: str
+    title: str
+    targets: dict[str, str]
+    data: dict[str, str]
+    job: Callable[[Options], Job]
+    classes: Callable[[], tuple[type, type]]
+    citations: tuple[tuple[str, str, str], ...]
+
+
+class _Parser(ArgumentParser):
+    """Argument parser whose errors are one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print one line and exit with code 2."""
+        del ex
+        text = " ".join(str(message).split())
+        print(f"{self.prog}: error: {text}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def build_parser(command: Command, heavy: bool) -> _Parser:
+    """Return the parser; with ``heavy`` also the arguments of the module and datamodule classes (imports torch)."""
+    parser = _Parser(
+        prog=f"reproduce/{command.key}.py",
+        description=command.title,
+        epilog=_targets_help(command),
+        default_env=False,
+    )
+    names = {kind: _named(command, kind) for kind in ("table", "figure", "study")}
+    what = parser.add_argument_group("what to reproduce")
+    for kind, found in names.items():
+        if found:
+            every = ", all" if kind == "table" else ""
+            what.add_argument(f"--{kind}", type=str, help=f"one of: {', '.join(found)}{every}")
+    what.add_argument("--preset", default="quick", help="quick (minutes), smoke (seconds, for tests), paper")
+    what.add_argument("--seeds", type=int, nargs="+", help="seeds to run; default: the preset's")
+    what.add_argument("--folds", type=int, help="folds to run, where the data have no cohorts; default: the preset's")
+    what.add_argument("--epochs", type=int, help="epochs a cell; default: the preset's")
+    what.add_argument("--split", default="patient", help="patient, or image (leaky: only to measure what it inflates)")
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", default=next(iter(command.data)), help=f"one of: {', '.join(command.data)}")
+    data.add_argument("--data-root", type=str, help="folder that holds the data; default: MEDREPRO_DATA")
+    data.add_argument("--cache-dir", type=str, help="where computed data are kept; default: MEDREPRO_CACHE")
+    _add_machine(parser.add_argument_group("machine"))
+    _add_output(parser.add_argument_group("output"))
+    if heavy:
+        module, datamodule = command.classes()
+        parser.add_class_arguments(module, "module", help="the paper's module", as_group=True)
+        parser.add_class_arguments(datamodule, "datamodule", help="its data", as_group=True)
+    parser.add_argument("--config", action=ActionConfigFile, help="YAML with any of these options; see --print_config")
+    return parser
+
+
+def _add_machine(group: Any) -> None:
+    group.add_argument("--accelerator", default="cpu", help="cpu, gpu, mps or auto")
+    group.add_argument("--devices", type=int, default=1, help="devices a cell")
+    group.add_argument("--num-nodes", type=int, default=1, help="machines a cell, started by torchrun or SLURM")
+    group.add_argument("--precision", default="32-true", help=f"one of: {', '.join(PRECISIONS)}")
+    group.add_argument("--compile", action="store_true", help="torch.compile the network")
+    group.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
+
+
+def _add_output(group: Any) -> None:
+    group.add_argument("--out", type=str, help="folder of the run; default: runs/<key>-<table>-<preset>")
+    group.add_argument("--resume", action="store_true", help="continue killed cells from their last checkpoint")
+    group.add_argument("--checkpoint-every", type=int, default=200, help="steps between checkpoints")
+    group.add_argument("--quiet", action="store_true", help="print the path of the report only")
+
+
+def _named(command: Command, kind: str) -> list[str]:
+    return [target.split(" ", 1)[1] for target in command.targets if target.startswith(kind)]
+
+
+def _targets_help(command: Command) -> str:
+    return "regenerates: " + "; ".join(f"--{target}: {text}" for target, text in command.targets.items())
+
+
+def parse(command: Command, args: list[str] | None) -> list[Options]:
+    """Return the options of each target asked for; one unless ``--table all``.
+
+    Raises:
+        SystemExit: code 2 with one line for anything unknown, code 0 for ``--help`` and ``--print_config``.
+    """
+    words = sys.argv[1:] if args is None else args
+    heavy = any(word.startswith(HEAVY) for word in words)
+    parser = build_parser(command, heavy)
+    chosen = parser.parse_args(words)
+    try:
+        targets = _targets(command, chosen)
+        shared = _options(command, chosen, words)
+    except InputError as error:
+        parser.error(str(error))
+    changed = {name: _changed(parser, chosen, name) if heavy else {} for name in ("module", "datamodule")}
+    return [
+        Options(**{**shared, "target": target, "out": _out(chosen, command, target), **changed}) for target in targets
+    ]
+
+
+def _targets(command: Command, chosen: Namespace) -> list[str]:
+    asked = [(kind, chosen.get(kind)) for kind in ("table", "figure", "study") if chosen.get(kind) is not None]
+    if len(asked) > 1:
+        raise InputError("choose one of --table, --figure and --study")
+    if not asked:
+        return [next(iter(command.targets))]
+    kind, name = asked[0]
+    if (kind, name) == ("table", "all"):
+        return [f"table {found}" for found in _named(command, "table")]
+    _check(f"--{kind}", name, _named(command, kind))
+    return [f"{kind} {name}"]
+
+
+def _check(flag: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InputError(f"{flag} {value}: not known; allowed: {', '.join(allowed)}")
+
+
+def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str, Any]:
+    _check("--preset", chosen.preset, PRESETS)
+    _check("--data", chosen.data, list(command.data))
+    _check("--precision", chosen.precision, PRECISIONS)
+    _check("--split", chosen.split, ("patient", "image"))
+    _check("--accelerator", chosen.accelerator, ("cpu", "gpu", "cuda", "mps", "auto"))
+    for flag in ("devices", "num_nodes", "jobs", "epochs", "folds", "checkpoint_every"):
+        value = chosen.get(flag)
+        if value is not None and value < 1:
+            raise InputError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
+    root = chosen.data_root or os.environ.get("MEDREPRO_DATA") if chosen.data != "embedded" else None
+    if chosen.data != "embedded" and root is None:
+        raise InputError(f"--data {chosen.data} needs --data-root DIR (or MEDREPRO_DATA)")
+    if root is not None and not Path(root).expanduser().is_dir():
+        raise InputError(f"--data-root {root}: no such folder")
+    names = {item.name for item in fields(Options)} - {"command", "target", "out", "module", "datamodule"}
+    values = {name: value for name, value in vars(chosen.clone()).items() if name in names}
+    seeds = tuple(chosen.seeds) if chosen.seeds else None
+    return {
+        **values,
+        "data_root": root,
+        "seeds": seeds,
+        "command": f"python reproduce/{command.key}.py {shlex.join(words)}".strip(),
+    }
+
+
+def _out(chosen: Namespace, command: Command, target: str) -> str:
+    if chosen.out:
+        return str(chosen.out)
+    parts = [command.key, target.replace(" ", ""), chosen.preset]
+    parts += [chosen.data] if chosen.data != next(iter(command.data)) else []
+    parts += ["leaky"] if chosen.split == "image" else []
+    return str(Path("runs") / "-".join(parts))
+
+
+def _changed(parser: _Parser, chosen: Namespace, group: str) -> dict[str, Any]:
+    """Return the values of a class's arguments that differ from its defaults: what the user set."""
+    defaults = parser.get_defaults()
+    given: dict[str, Any] = chosen[group].as_dict()
+    usual: dict[str, Any] = defaults[group].as_dict()
+    return {name: value for name, value in given.items() if value != usual.get(name)}
+
+
+def main(command: Command, args: list[str] | None = None) -> int:
+    """Run a paper's command: what shell, tests, sweeps and notebooks call.
+
+    Returns:
+        0. Bad input, found anywhere, is one line on stderr and ``SystemExit(2)``; Ctrl-C is ``SystemExit(130)``.
+    """
+    try:
+        for options in parse(command, args):
+            run_job(command, options)
+    except (InputError, FileNotFoundError, PermissionError) as error:
+        print(f"reproduce/{command.key}.py: error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print(
+            STOPPED,
+            file=sys.stderr,
+        )
+        raise SystemExit(130) from None
+    return 0
+
+
+def run_job(command: Command, options: Options) -> Path:
+    """Run what is missing for one table, then render it: terminal, HTML and Markdown from the result files alone."""
+    started = time.monotonic()
+    out = writable_folder(Path(options.out), "--out")
+    job = command.job(options)
+    from reproduce import _experiment
+    from reproduce._terminal import Progress
+
+    plan = _experiment.plan(job.cells)
+    if plan.todo and job.prepare is not None:
+        job.prepare()
+    with Progress(cells=len(job.cells), reused=len(plan.reused), quiet=options.quiet) as progress:
+        _experiment.run(plan.todo, options.jobs, progress)
+    from reproduce._publish import publish
+
+    return publish(command, options, job, out, trained=len(plan.todo), seconds=time.monotonic() - started)

@@ -1,0 +1,1 @@
+"""What ``reproduce/egfr.py`` is made of: the protocol's presets and the tables."""

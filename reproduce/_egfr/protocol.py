@@ -1,0 +1,116 @@
+"""The egfr protocol: what each preset trains, and the numbered assumptions that a run rests on.
+
+In: options and a row's choice of network, loss and batches; out: cells with their whole configuration.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reproduce._cell import Cell
+from reproduce._cli import Options
+
+EMBEDDED = "embedded"
+FOLDS = 5  # of data without cohorts of their own
+
+# What each preset changes of the defaults of module, datamodule and training, which are the paper's.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {"module": {}, "data": {}, "train": {"epochs": 50, "select": "best"}},
+    "quick": {
+        "module": {"scale": "quick", "lr": 1e-3, "schedule": "cosine"},
+        "data": {},
+        "train": {"epochs": 5, "select": "last"},
+    },
+    "smoke": {
+        "module": {"scale": "quick", "lr": 1e-3, "schedule": "cosine"},
+        "data": {"limit_patients": 12},
+        "train": {"epochs": 3, "select": "last"},
+    },
+}
+SEEDS = {"paper": (0, 1, 2, 3, 4), "quick": (0, 1, 2), "smoke": (0,)}
+
+ASSUMPTIONS = {
+    "task": "1. Labels: malignancy (mean rating above or below 3) stands in for EGFR status, which is not embedded.",
+    "margin": "2. Margin q of Eq. 8 is not printed: 0.5.",
+    "rows": "3. Eq. 8 is undefined for a sample without positives or negatives in its batch: such rows are left out.",
+    "epochs": "4. Epochs are not printed: 50 in `paper`, the best of them chosen on held-out training patients.",
+    "clusters": "5. The clustering is not described: K-means, 3 groups a class, on 50 principal components.",
+    "allocation": "6. Table 1 asks for proportional selection, Sec. 3.2 for 'the same proportion': proportional here.",
+    "window": "7. No intensity window is printed: [-1000, 400] HU.",
+    "split": "8. Patients are never split; the paper's image counts (80.05 and 80.01 % a class) suggest its were.",
+    "quick": "9. quick: width 16, lr 1e-3 with cosine decay, 5 epochs, last epoch: not the paper's protocol.",
+    "smoke": "9. smoke: 12 patients a cohort, width 16, 3 epochs: proves that the code runs, measures nothing.",
+}
+
+
+def preparation(options: Options) -> Callable[[], object] | None:
+    """Return what fills the cache for these options; None where the data are read as they are."""
+    if options.data != EMBEDDED:
+        return None
+    limit = PRESETS[options.preset]["data"].get("limit_patients", 0)
+
+    def render() -> object:
+        from datamodules.lidc_cohorts import embedded_slices
+
+        return embedded_slices(options.cache_dir, limit, progress=not options.quiet)
+
+    return render
+
+
+def assumptions(options: Options) -> tuple[str, ...]:
+    """Return the card's numbered deviations that touch this run."""
+    skipped = {"quick", "smoke"} - {options.preset}
+    if options.data != EMBEDDED:
+        skipped |= {"window"}
+    if options.data == "nsclc-slices":
+        skipped |= {"task"}
+    return tuple(text for name, text in ASSUMPTIONS.items() if name not in skipped)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One row's choices: an id and label, and what it sets in module and datamodule."""
+
+    row: str
+    label: str
+    module: dict[str, Any]
+    data: dict[str, Any]
+
+
+def cells(options: Options, table: str, recipes: Sequence[Recipe]) -> tuple[Cell, ...]:
+    """Return one cell for each recipe, seed and fold, seeds outermost so that early results are whole tables."""
+    seeds = options.seeds or SEEDS[options.preset]
+    folds = 1 if options.data == EMBEDDED else (options.folds or FOLDS)
+    return tuple(
+        _cell(options, table, recipe, seed, fold) for seed in seeds for fold in range(folds) for recipe in recipes
+    )
+
+
+def _cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int) -> Cell:
+    preset = PRESETS[options.preset]
+    epochs = options.epochs or preset["train"]["epochs"]
+    module = {**preset["module"], **recipe.module, "epochs": epochs, "seed": seed, **options.module}
+    data = {
+        **preset["data"],
+        **recipe.data,
+        "data": options.data,
+        "data_root": options.data_root,
+        "seed": seed,
+        "fold": fold,
+        "leaky_split": options.split == "image",
+        **options.datamodule,
+    }
+    train = {**preset["train"], "epochs": epochs, "precision": options.precision}
+    return Cell(
+        key="egfr",
+        table=table,
+        row=recipe.row,
+        label=recipe.label,
+        seed=seed,
+        fold=fold,
+        preset=options.preset,
+        config={"module": module, "data": data, "train": train},
+        out=options.out,
+        command=options.command,
+        runtime=options.runtime,
+    )

@@ -1,0 +1,39 @@
+"""From finished cells to what the user reads: the table on the terminal, the report, the Markdown.
+
+In: a job whose cells have their result files; out: ``report.html`` and ``table.md`` in the run's folder.
+"""
+
+import json
+from pathlib import Path
+
+from reproduce._figures import standard_figures
+from reproduce._report import Citation, Page, markdown_table, write_report
+
+from datamodules.cache import atomic_write
+from reproduce._cell import code_sha256
+from reproduce._cli import Command, Job, Options
+from reproduce._results import Current, read_result
+from reproduce._tables import build_table
+from reproduce._terminal import RunSummary, show
+
+
+def publish(command: Command, options: Options, job: Job, out: Path, trained: int, seconds: float) -> Path:
+    """Build the table of a job's cells and write every form of it; returns the report's path."""
+    results = [read_result(cell.path) for cell in job.cells]
+    view = build_table(job.spec, results, Current(code_sha256(command.key), frozenset()))
+    extra = job.figures(view, out) if job.figures else ()
+    page = Page(
+        views=(view,),
+        figures=(*standard_figures(view), *extra),
+        assumptions=job.assumptions,
+        citations=tuple(Citation(*citation) for citation in command.citations),
+        command=options.command,
+    )
+    report = write_report(out / "report.html", page)
+    with atomic_write(out / "table.md") as temporary:
+        temporary.write_text(markdown_table(view))
+    with atomic_write(out / "options.json") as temporary:
+        temporary.write_text(json.dumps(vars(options), indent=1) + "\n")
+    summary = RunSummary(report=report, trained=trained, reused=len(job.cells) - trained, seconds=seconds)
+    show(view, summary, quiet=options.quiet)
+    return report

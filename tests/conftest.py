@@ -1,0 +1,17 @@
+"""Fixtures for all tests: where the public data lie, if they do, and a pool of gloo ranks."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests._gloo import gloo as gloo
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the public data sets, or skip."""
+    root = os.environ.get("MEDREPRO_DATA")
+    if not root or not Path(root).is_dir():
+        pytest.skip("no public data: set MEDREPRO_DATA")
+    return Path(root)
