@@ -1,0 +1,70 @@
+"""Numbers as text, the same on the terminal, in the report and in Markdown.
+
+In: estimates. Out: strings. A value that is not there is an empty string: a blank stays blank.
+"""
+
+from reproduce._evidence import Estimate
+from reproduce._spec import Column
+
+MINUS = "-"  # ASCII, so that terminals and Markdown align; the report typesets it
+
+
+def digits_of(column: Column) -> int:
+    """Decimals of our values: as declared, else 1 for per cent and 3 for shares."""
+    if column.digits is not None:
+        return column.digits
+    return 1 if column.scale == 100 else 3
+
+
+def number(value: float, digits: int, signed: bool = False) -> str:
+    """A number with fixed decimals, thousands set off, and no minus before a zero."""
+    text = f"{value:{'+' if signed else ''},.{digits}f}"
+    is_zero = not any(digit in "123456789" for digit in text)
+    return text.lstrip("+-") if is_zero else text
+
+
+def bounds(estimate: Estimate, column: Column) -> str:
+    """``[0.82, 0.90]``, at most two decimals; empty without an interval."""
+    low, high = estimate.interval.low, estimate.interval.high
+    if low is None or high is None:
+        return ""
+    digits = min(2, digits_of(column))
+    return f"[{number(low * column.scale, digits)}, {number(high * column.scale, digits)}]"
+
+
+def mean(estimate: Estimate, column: Column) -> str:
+    """The value alone; differences carry their sign."""
+    if estimate.text:
+        return estimate.text
+    return number(estimate.value * column.scale, digits_of(column), signed=column.minus is not None)
+
+
+def deviation(estimate: Estimate, column: Column) -> str:
+    """``± 0.8``; empty with one run, and for what cannot vary (a baseline fitted without chance)."""
+    if not estimate.sd:
+        return ""
+    return f"± {number(estimate.sd * column.scale, digits_of(column))}"
+
+
+def compact(estimate: Estimate | None, column: Column) -> str:
+    """One line: the mean with its interval where the column asks for one, else with the spread."""
+    if estimate is None:
+        return ""
+    with_interval = column.ci or column.minus is not None
+    extra = bounds(estimate, column) if with_interval else deviation(estimate, column)
+    return f"{mean(estimate, column)} {extra}".strip()
+
+
+def duration(seconds: float) -> str:
+    """``3 min 12 s``, ``2 h 05 min``, ``8 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
