@@ -3,8 +3,9 @@
 In: features (N, L), logits (N, C) or masks, and labels; out: a differentiable scalar.
 """
 
-import importlib
 from typing import Any
+
+from lightning_modules._lazy import load
 
 _MODULES = {
     "AUCCrossEntropyLoss": "auc_cross_entropy",
@@ -20,12 +21,6 @@ _MODULES = {
 __all__ = sorted(_MODULES)
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever type the module gives it
-    """Import the module that defines ``name`` on first use."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+def __getattr__(name: str) -> Any:
+    """Import ``name`` on first use."""
+    return load(__name__, _MODULES, name)

@@ -1,0 +1,22 @@
+"""Networks: pure torch, built from numbers. A name is imported when it is asked for.
+
+In: images (N, C, *spatial); out: logits, or features and logits, as each network says.
+"""
+
+from typing import Any
+
+from lightning_modules._lazy import load
+
+_MODULES = {
+    "EGFRNet": "egfr",
+    "keras_parameter_count": "counting",
+    "macs": "counting",
+    "trainable_count": "counting",
+}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``name`` on first use."""
+    return load(__name__, _MODULES, name)
