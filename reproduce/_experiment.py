@@ -78,7 +78,11 @@ def run(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
         for cell in todo:
             _launch(cell, observer)
         return
-    _run_pool(todo, min(jobs, len(todo)), observer)
+    trained = [cell for cell in todo if cell.config["train"]["epochs"]]
+    computed = [cell for cell in todo if not cell.config["train"]["epochs"]]
+    for wave in (trained, computed):  # what is computed, such as an ensemble, may rest on what was trained
+        if wave:
+            _run_pool(wave, min(jobs, len(wave)), observer)
 
 
 def _run_pool(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
