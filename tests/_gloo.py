@@ -13,7 +13,6 @@ with that rank's traceback, the group is ended (the other ranks may hang in a co
 call starts a fresh one.
 """
 
-import contextlib
 import datetime
 import multiprocessing
 import os
@@ -36,7 +35,7 @@ Run = Callable[..., list[Any]]
 
 
 def _serve(rank: int, world_size: int, rendezvous: str, connection: Connection) -> None:
-    """Body of one rank: join the group, then answer calls until told to stop."""
+    """Body of one rank: join the group, then answer calls until killed."""
     torch.set_num_threads(1)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a container's hostname may not resolve
     dist.init_process_group(
@@ -46,10 +45,8 @@ def _serve(rank: int, world_size: int, rendezvous: str, connection: Connection) 
         world_size=world_size,
         timeout=datetime.timedelta(seconds=TIMEOUT_SECONDS),
     )
-    with contextlib.suppress(EOFError):
-        while (task := connection.recv_bytes()) != b"":
-            connection.send_bytes(pickle.dumps(_answer(task)))
-    dist.destroy_process_group()
+    while True:
+        connection.send_bytes(pickle.dumps(_answer(connection.recv_bytes())))
 
 
 def _answer(task: bytes) -> tuple[bool, Any]:
@@ -112,16 +109,12 @@ class GlooGroup:
         return result
 
     def close(self) -> None:
-        """Let idle ranks leave; end those that do not."""
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.send_bytes(b"")
-            connection.close()
+        """End the ranks, which only wait (or hang in a collective)."""
         for process in self._processes:
-            process.join(timeout=2.0)
-            if process.is_alive():
-                process.kill()
-                process.join()
+            process.kill()
+        for process, connection in zip(self._processes, self._connections, strict=True):
+            process.join()
+            connection.close()
         self._folder.cleanup()
 
 
