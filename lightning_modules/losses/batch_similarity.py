@@ -57,9 +57,7 @@ class BatchSimilarityLoss(nn.Module):
 
     def _rows(self, squares: Tensor, positives: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
         """Return Eq. 8 of each row (N,) and which rows have both positives and negatives (N,)."""
-        losses = functional.relu(
-            self.margin - _masked_mean(squares, positives) + _masked_mean(squares, negatives)
-        )
+        losses = functional.relu(self.margin - _masked_mean(squares, positives) + _masked_mean(squares, negatives))
         return losses, positives.any(dim=1) & negatives.any(dim=1)
 
 

@@ -30,12 +30,8 @@ class CrossEntropyLoss(nn.Module):
     def __init__(self, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.get_default_dtype())
-        if weights is not None and not (
-            weights.isfinite().all() and weights.min() >= 0 and weights.sum() > 0
-        ):
-            raise ValueError(
-                f"class weights must be finite, >= 0 and not all 0, found {list(class_weights or ())}"
-            )
+        if weights is not None and not (weights.isfinite().all() and weights.min() >= 0 and weights.sum() > 0):
+            raise ValueError(f"class weights must be finite, >= 0 and not all 0, found {list(class_weights or ())}")
         self.register_buffer("class_weights", weights, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -45,9 +41,7 @@ class CrossEntropyLoss(nn.Module):
             ValueError: the number of weights is not C, or the shapes do not belong together.
         """
         if logits.ndim < 2 or labels.shape != (logits.shape[0], *logits.shape[2:]):
-            raise ValueError(
-                f"labels {tuple(labels.shape)} do not fit logits {tuple(logits.shape)} (N, C, ...)"
-            )
+            raise ValueError(f"labels {tuple(labels.shape)} do not fit logits {tuple(logits.shape)} (N, C, ...)")
         losses = functional.cross_entropy(logits, labels, reduction="none")
         weights = self._weights_of(labels, logits.shape[1], losses)
         return global_mean((weights * losses).sum(), weights.sum(), distributed=self.training)

@@ -39,16 +39,12 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return total / len(logits)
 
 
-def mixed(
-    features: Tensor, logits: Tensor, labels: Tensor, beta: float, gamma: float, margin: float
-) -> Tensor:
+def mixed(features: Tensor, logits: Tensor, labels: Tensor, beta: float, gamma: float, margin: float) -> Tensor:
     """Eq. 11."""
     return beta * cross_entropy(logits, labels) + gamma * batch_similarity(features, labels, margin)
 
 
-def batch(
-    labels: list[int], length: int = 7, classes: int = 2, seed: int = 0
-) -> tuple[Tensor, Tensor, Tensor]:
+def batch(labels: list[int], length: int = 7, classes: int = 2, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Features (N, length) of both signs, logits (N, classes), labels (N,); float64, with gradient."""
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(len(labels), length, generator=generator, dtype=torch.float64).requires_grad_()

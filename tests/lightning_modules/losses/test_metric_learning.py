@@ -35,10 +35,7 @@ def _lifted(features: Tensor, labels: list[int], margin: float) -> Tensor:
     for i, j in itertools.permutations(range(len(labels)), 2):
         if labels[i] == labels[j]:
             total = sum(
-                torch.exp(margin - distance[k, n])
-                for k in (i, j)
-                for n in range(len(labels))
-                if labels[n] != labels[k]
+                torch.exp(margin - distance[k, n]) for k in (i, j) for n in range(len(labels)) if labels[n] != labels[k]
             )
             losses.append(functional.relu(torch.log(total) + distance[i, j]) ** 2 / 2)
     return torch.stack(losses).mean()
@@ -47,24 +44,18 @@ def _lifted(features: Tensor, labels: list[int], margin: float) -> Tensor:
 def test_triplet_equals_the_plain_loop() -> None:
     features, logits, labels = reference.batch(LABELS)
     expected = reference.cross_entropy(logits, labels) + 0.5 * _triplet(features, LABELS, 0.2)
-    torch.testing.assert_close(
-        TripletCrossEntropyLoss()(features, logits, labels), expected, rtol=0, atol=1e-10
-    )
+    torch.testing.assert_close(TripletCrossEntropyLoss()(features, logits, labels), expected, rtol=0, atol=1e-10)
 
 
 def test_lifted_equals_the_plain_loop() -> None:
     features, logits, labels = reference.batch(LABELS)
     expected = reference.cross_entropy(logits, labels) + 0.5 * _lifted(features, LABELS, 1.0)
-    torch.testing.assert_close(
-        LiftedCrossEntropyLoss()(features, logits, labels), expected, rtol=0, atol=1e-10
-    )
+    torch.testing.assert_close(LiftedCrossEntropyLoss()(features, logits, labels), expected, rtol=0, atol=1e-10)
 
 
 def test_generalized_is_another_loss() -> None:
     features, logits, labels = reference.batch(LABELS)
-    plain, generalized = (
-        LiftedCrossEntropyLoss(generalized=g)(features, logits, labels) for g in (False, True)
-    )
+    plain, generalized = (LiftedCrossEntropyLoss(generalized=g)(features, logits, labels) for g in (False, True))
     assert abs(plain.item() - generalized.item()) > 1e-3
 
 
