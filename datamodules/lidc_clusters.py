@@ -30,24 +30,24 @@ def cluster_database(database: Database) -> list[list[int]]:
     Returns:
         One list of rows of ``database.annotations`` a nodule, ordered as pylidc orders them.
     """
-    scan_ids = database.annotations["scan_id"].to_numpy()
+    outlines = annotation_outlines(database)
+    heights = [float(points[:, 0].mean()) for points in outlines]
+    rows_of_scan = database.annotations.groupby("scan_id").indices
     clusters: list[list[int]] = []
     for scan_id, thickness in zip(database.scans["scan_id"], database.scans["slice_thickness"], strict=True):
-        rows = np.flatnonzero(scan_ids == scan_id).tolist()
-        outlines = [outline(database, row) for row in rows]
-        heights = [float(points[:, 0].mean()) for points in outlines]
-        groups = cluster_outlines(outlines, float(thickness))
-        groups.sort(key=lambda group: float(np.mean([heights[i] for i in group])))
-        clusters += [[rows[i] for i in group] for group in groups]
+        rows = np.asarray(rows_of_scan.get(scan_id, []), dtype=np.int64).tolist()
+        groups = cluster_outlines([outlines[row] for row in rows], float(thickness))
+        found = [[rows[i] for i in group] for group in groups]
+        clusters += sorted(found, key=lambda group: sum(heights[row] for row in group) / len(group))
     return clusters
 
 
-def outline(database: Database, annotation: int) -> NDArray[np.int64]:
-    """All contour points of one annotation, (n, 3) as (slice, row, column) indices."""
-    contours = database.contours_of(annotation)
-    start = database.contour_start[contours.start : contours.stop + 1]
-    slices = np.repeat(database.contour_slice[contours.start : contours.stop], np.diff(start))
-    return np.column_stack([slices, database.points[start[0] : start[-1]]])
+def annotation_outlines(database: Database) -> list[NDArray[np.int64]]:
+    """All contour points of each annotation, (n, 3) as (slice, row, column) indices."""
+    slices = np.repeat(database.contour_slice, np.diff(database.contour_start))
+    points = np.column_stack([slices, database.points])
+    first = np.searchsorted(database.contour_annotation, np.arange(1, len(database.annotations)))
+    return np.split(points, database.contour_start[first])
 
 
 def cluster_outlines(outlines: list[NDArray[np.int64]], tolerance: float) -> list[list[int]]:
@@ -86,7 +86,7 @@ def _pair_distances(outlines: list[NDArray[np.int64]], limit: float) -> NDArray[
     high = np.array([points.max(axis=0) for points in outlines])
     gaps = np.maximum(low[:, None] - high[None], low[None] - high[:, None]).clip(min=0)
     near = np.sqrt((gaps**2).sum(axis=2)) <= limit
-    keys = [frozenset((points @ (1 << 20, 1 << 10, 1)).tolist()) for points in outlines]
+    keys = [frozenset(((points[:, 0] << 20) + (points[:, 1] << 10) + points[:, 2]).tolist()) for points in outlines]
     trees: dict[int, KDTree] = {}
     distances = np.full(near.shape, np.inf)
     np.fill_diagonal(distances, 0.0)

@@ -101,28 +101,24 @@ def annotation_mask(
 
 
 def _combine(
-    database: Database,
-    filled: FilledContours,
-    annotation: int,
-    origin: IntArray,
-    shape: IntArray,
-    keep_outline: bool,
+    database: Database, filled: FilledContours, annotation: int, origin: IntArray, shape: IntArray, keep_outline: bool
 ) -> BoolArray:
     mask = np.zeros(tuple(shape), dtype=bool)
     contours = database.contours_of(annotation)
-    holes_last = sorted(contours, key=lambda contour: not database.contour_inclusion[contour])
-    for contour in holes_last:
-        row, column = filled.origin[contour] - origin[1:]
-        rows, columns = filled.shape[contour]
-        part = mask[database.contour_slice[contour] - origin[0], row : row + rows, column : column + columns]
-        box = filled.box(contour)
-        if not database.contour_inclusion[contour]:
-            part[box > 0] = False
-        elif keep_outline:
-            part[box > 0] = True
-        else:
-            part |= (box & 1) > 0
-            part &= box < 2
+    own = slice(contours.start, contours.stop)
+    places = np.column_stack([database.contour_slice[own], filled.origin[own]]) - origin
+    for is_hole in (False, True):  # holes last, whatever the order of drawing
+        for contour, (plane, row, column) in zip(contours, places.tolist(), strict=True):
+            if database.contour_inclusion[contour] != is_hole:
+                box = filled.box(contour)
+                part = mask[plane, row : row + len(box), column : column + box.shape[1]]
+                if is_hole:
+                    part[box > 0] = False
+                elif keep_outline:
+                    part[box > 0] = True
+                else:
+                    part |= (box & 1) > 0
+                    part &= box < 2
     return mask
 
 
@@ -149,14 +145,26 @@ def consensus(
     return mask[z, y, x], (int(corner[0]), int(corner[1]), int(corner[2]))
 
 
-def largest_diameter(database: Database, filled: FilledContours, annotation: int) -> float:
-    """Longest in-plane distance of two points of one contour, in pixels (pylidc's ``diameter``)."""
-    contours = np.array(database.contours_of(annotation))
-    diagonals = np.hypot(*(filled.shape[contours] - 1).T)
-    longest = 0.0
-    for i in np.argsort(-diagonals):
-        if diagonals[i] <= longest:
-            break  # no later contour can be longer
-        points = database.points[database.contour_start[contours[i]] : database.contour_start[contours[i] + 1]]
-        longest = max(longest, float(pdist(points).max(initial=0.0)))
+def largest_diameters(database: Database, filled: FilledContours) -> NDArray[np.float64]:
+    """Longest in-plane distance of two points of one contour, per annotation, in pixels (pylidc's ``diameter``)."""
+    corners, start = _corners(database)
+    diagonals = np.hypot(*(filled.shape - 1).T)
+    longest = np.zeros(len(database.annotations))
+    owner = database.contour_annotation
+    for contour in np.lexsort([-diagonals, owner]).tolist():
+        if diagonals[contour] > longest[owner[contour]]:  # else its points lie too close together
+            distance = pdist(corners[start[contour] : start[contour + 1]]).max(initial=0.0)
+            longest[owner[contour]] = max(longest[owner[contour]], distance)
     return longest
+
+
+def _corners(database: Database) -> tuple[NDArray[np.int32], IntArray]:
+    """Contour points without those in the middle of a straight run: no longest distance ends there."""
+    points, start = database.points, database.contour_start
+    straight = np.zeros(len(points), dtype=bool)
+    steps = np.diff(points, axis=0)
+    straight[1:-1] = (steps[1:] == steps[:-1]).all(axis=1)
+    straight[start[:-1]] = False
+    straight[start[1:] - 1] = False
+    kept = np.concatenate([[0], np.cumsum(~straight)])
+    return points[~straight], kept[start]

@@ -19,7 +19,7 @@ from datamodules.cache import atomic_write, cache_root
 from datamodules.errors import InputError
 from datamodules.lidc_clusters import cluster_database
 from datamodules.lidc_database import RATINGS, Database, database_path, database_stamp, read_database
-from datamodules.lidc_masks import BoolArray, FilledContours, consensus, fill_contours, largest_diameter
+from datamodules.lidc_masks import BoolArray, FilledContours, consensus, fill_contours, largest_diameters
 
 TABLE_VERSION = 1  # raise it when a column or a rule changes: older caches are then made anew
 _NO_CALCIFICATION = 6  # LIDC: "absent"
@@ -194,7 +194,7 @@ def _add_measures(
     masks: list[tuple[BoolArray, tuple[int, int, int]]],
 ) -> None:
     pixel, depth = table["pixel_spacing_mm"].to_numpy(), table["slice_spacing_mm"].to_numpy()
-    diameters = np.array([largest_diameter(database, filled, row) for row in range(len(database.annotations))])
+    diameters = largest_diameters(database, filled)
     table["diameter_mm"] = [float(diameters[cluster].mean()) for cluster in clusters] * pixel
     table["volume_mm3"] = [int(mask.sum()) for mask, _ in masks] * (pixel**2 * depth)
     centres = np.array([np.argwhere(mask).mean(axis=0) + origin for mask, origin in masks])

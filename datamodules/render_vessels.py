@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-STEP_MM = 1.0
 _FIELD_MM = 64.0  # trees are counted for this side; larger fields get more, smaller ones see a part
 _TREES = 18  # plus Poisson(8)
 _EXTRA_TREES = 8.0
 _ROOT_LOG_RADIUS = (np.log(1.05), 0.4)
 _ROOT_RADIUS_MM = (0.5, 2.3)
-_BRANCHING = 0.105  # a step
+_BRANCHING = 0.105  # a mm
 _CHILD_RADIUS = (0.5, 0.9)
 _STOP_RADIUS_MM = 0.30
-_WANDER = 0.10  # assumed: bend a step, radians
+_WANDER = 0.10  # assumed: bend a mm, radians
 _FORK = 0.6  # assumed: how far a branch turns away
-_TAPER = 0.99  # assumed: a step
+_TAPER = 0.99  # assumed: a mm
 _FEEDER = 0.35  # share of nodules that a vessel runs through
 _MARGIN_MM = 8.0  # trees may start and wander this far outside
-_MAX_STEPS = 140
+_MAX_STEPS = 70
+_STEP_MM = 2  # tips move so far at a time, and leave a point each mm
 
 
 def vessel_share(size: int, spacing: float, rng: np.random.Generator) -> FloatArray:
@@ -46,7 +46,7 @@ def grow_trees(half: float, rng: np.random.Generator) -> tuple[NDArray[np.float6
     """Grow trees in the cube of +-``half`` mm; all tips step together.
 
     Returns:
-        Points (P, 3) in mm from the middle (z, y, x), every step, and their radii (P,) in mm.
+        Points (P, 3) in mm from the middle (z, y, x), every mm, and their radii (P,) in mm.
     """
     count = int((_TREES + rng.poisson(_EXTRA_TREES)) * (2 * half / _FIELD_MM) ** 3)
     place = rng.uniform(-half - _MARGIN_MM, half + _MARGIN_MM, (count, 3))
@@ -56,11 +56,12 @@ def grow_trees(half: float, rng: np.random.Generator) -> tuple[NDArray[np.float6
     radius = np.clip(rng.lognormal(*_ROOT_LOG_RADIUS, count), *_ROOT_RADIUS_MM)
     points, radii = [place], [radius]
     for _ in range(_MAX_STEPS):
-        heading = _unit(heading + _WANDER * rng.standard_normal(heading.shape))
-        place = place + STEP_MM * heading
-        radius = radius * _TAPER
-        points.append(place)
-        radii.append(radius)
+        heading = _unit(heading + _WANDER * np.sqrt(_STEP_MM) * rng.standard_normal(heading.shape))
+        for _ in range(_STEP_MM):
+            place = place + heading
+            points.append(place)
+        radius = radius * _TAPER**_STEP_MM
+        radii += [radius] * _STEP_MM
         place, heading, radius = _branch(place, heading, radius, rng)
         alive = (radius >= _STOP_RADIUS_MM) & (np.abs(place) <= half + _MARGIN_MM).all(axis=1)
         place, heading, radius = place[alive], heading[alive], radius[alive]
@@ -76,7 +77,7 @@ def _branch(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Let each tip fork with the branching probability; the thinner child turns away, the parent tapers."""
-    forks = np.flatnonzero(rng.random(len(place)) < _BRANCHING)
+    forks = np.flatnonzero(rng.random(len(place)) < _BRANCHING * _STEP_MM)
     away = _unit(heading[forks] + _FORK * rng.standard_normal((len(forks), 3)))
     child = radius[forks] * rng.uniform(*_CHILD_RADIUS, len(forks))
     radius = radius.copy()
