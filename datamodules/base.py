@@ -94,7 +94,7 @@ class ReproDataModule(pl.LightningDataModule):
         records.check_finite()
         parts = self.split(records)
         if self.leaky_split:
-            parts = image_split(parts, self.seed)
+            parts = parts if parts.leaky else image_split(parts, self.seed)
         else:
             check_disjoint(records.patients, train=parts.train, val=parts.val, test=parts.test)
         self.records = _permute_labels(records, self.seed) if self.shuffle_labels else records
@@ -105,7 +105,7 @@ class ReproDataModule(pl.LightningDataModule):
 
     def _images(self, records: Records) -> Tensor:
         """Preprocess all images at once to float32 ``(N, C, *spatial)``."""
-        images: Any = self.preprocess()(np.asarray(records.images))
+        images: Any = self.preprocess()(np.array(records.images))  # a copy: the cache is mapped read-only
         return torch.as_tensor(np.asarray(images), dtype=torch.float32).contiguous()
 
     def train_dataloader(self) -> ResumableLoader:

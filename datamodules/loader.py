@@ -66,6 +66,7 @@ class ResumableLoader:
 
     def __init__(self, dataset: ArrayDataset, batches: EpochBatchSampler, num_workers: int = 0) -> None:
         self.sampler = batches
+        self.batch_sampler = None  # Lightning reads both attributes of whatever has the first
         self._loader = DataLoader(
             dataset,
             num_workers=num_workers,

@@ -21,6 +21,7 @@ from datamodules.cache import atomic_write
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ("egfr", "multiscale", "cellline", "segradcam", "quadsnet")
 SCHEMA = 1
+TRAINER = ("reproduce/_training.py", "reproduce/_callbacks.py")
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def code_sha256(key: str) -> str:
 
 def _closure(key: str) -> set[Path]:
     """Return the project files reachable by imports from the key's module, datamodule and the trainer."""
-    starts = (f"lightning_modules/{key}.py", f"datamodules/{key}.py", "reproduce/_training.py")
+    starts = (f"lightning_modules/{key}.py", f"datamodules/{key}.py", *TRAINER)
     waiting = [ROOT / start for start in starts if (ROOT / start).is_file()]
     seen: set[Path] = set()
     while waiting:
@@ -155,7 +156,7 @@ def _closure(key: str) -> set[Path]:
         if path not in seen:
             seen.add(path)
             waiting.extend(_imported_files(path))
-    return {path for path in seen if path.parent.name != "reproduce" or path.name == "_training.py"}
+    return {path for path in seen if path.parent.name != "reproduce" or str(path.relative_to(ROOT)) in TRAINER}
 
 
 def _imported_files(path: Path) -> Iterator[Path]:

@@ -8,8 +8,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,87 +17,12 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from datamodules.cache import writable_folder
 from datamodules.errors import InputError
-from reproduce._cell import Cell, Runtime
-from reproduce._spec import TableSpec
+from reproduce._command import Command, Options, slug
 
 PRESETS = ("quick", "smoke", "paper")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
 STOPPED = "stopped; finished cells are kept: the same command goes on (--resume continues half-run cells too)"
 HEAVY = ("--config", "--print_config", "--module", "--datamodule")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for; None means: whatever the preset says."""
-
-    command: str
-    target: str
-    preset: str = "quick"
-    data: str = "embedded"
-    data_root: str | None = None
-    seeds: tuple[int, ...] | None = None
-    folds: int | None = None
-    epochs: int | None = None
-    split: str = "patient"
-    accelerator: str = "cpu"
-    devices: int = 1
-    num_nodes: int = 1
-    precision: str = "32-true"
-    compile: bool = False
-    jobs: int = 2
-    resume: bool = False
-    checkpoint_every: int = 200
-    cache_dir: str | None = None
-    out: str = ""
-    quiet: bool = False
-    module: dict[str, Any] = field(default_factory=dict)
-    datamodule: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def runtime(self) -> Runtime:
-        """How the cells are run, as opposed to what they are."""
-        names = {item.name for item in fields(Runtime)}
-        return Runtime(**{name: value for name, value in vars(self).items() if name in names})
-
-
-@dataclass(frozen=True)
-class Job:
-    """One table's worth of work, as a paper's command plans it.
-
-    Attributes:
-        spec: the table to fill.
-        cells: what must have been run for it.
-        assumptions: the card's numbered deviations that touch this run.
-        figures: extra figures from the results, after the standard ones; given the view and the run's folder.
-        prepare: fills the data cache, once, with a progress bar, before any cell needs it.
-    """
-
-    spec: TableSpec
-    cells: tuple[Cell, ...]
-    assumptions: tuple[str, ...] = ()
-    figures: Callable[[Any, Path], Sequence[Any]] | None = None
-    prepare: Callable[[], object] | None = None
-
-
-@dataclass(frozen=True)
-class Command:
-    """What a paper's command offers.
-
-    Attributes:
-        targets: every ``table 5``, ``figure 4`` or ``study margin`` with one line of help; the first is the default.
-        data: names for ``--data`` with one line of help; the first is the default.
-        job: turns options into a job for their target.
-        classes: returns the module and datamodule classes, for ``--module.*`` and ``--config``; imports torch.
-        citations: (what, text, licence) for the report.
-    """
-
-    key: str
-    title: str
-    targets: dict[str, str]
-    data: dict[str, str]
-    job: Callable[[Options], Job]
-    classes: Callable[[], tuple[type, type]]
-    citations: tuple[tuple[str, str, str], ...]
 
 
 class _Parser(ArgumentParser):
@@ -134,6 +59,8 @@ def build_parser(command: Command, heavy: bool) -> _Parser:
     data.add_argument("--data", default=next(iter(command.data)), help=f"one of: {', '.join(command.data)}")
     data.add_argument("--data-root", type=str, help="folder that holds the data; default: MEDREPRO_DATA")
     data.add_argument("--cache-dir", type=str, help="where computed data are kept; default: MEDREPRO_CACHE")
+    for flag, text in command.flags.items():
+        data.add_argument(f"--{flag}", type=str, help=text)
     _add_machine(parser.add_argument_group("machine"))
     _add_output(parser.add_argument_group("output"))
     if heavy:
@@ -222,21 +149,25 @@ def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str,
         raise InputError(f"--data {chosen.data} needs --data-root DIR (or MEDREPRO_DATA)")
     if root is not None and not Path(root).expanduser().is_dir():
         raise InputError(f"--data-root {root}: no such folder")
-    names = {item.name for item in fields(Options)} - {"command", "target", "out", "module", "datamodule"}
+    special = {"command", "target", "out", "named_out", "module", "datamodule", "flags", "data_root", "seeds"}
+    names = {item.name for item in fields(Options)} - special
     values = {name: value for name, value in vars(chosen.clone()).items() if name in names}
+    given = {flag: chosen.get(flag.replace("-", "_")) for flag in command.flags}
     seeds = tuple(chosen.seeds) if chosen.seeds else None
     return {
         **values,
         "data_root": root,
         "seeds": seeds,
         "command": f"python reproduce/{command.key}.py {shlex.join(words)}".strip(),
+        "named_out": bool(chosen.out),
+        "flags": {flag: word for flag, word in given.items() if word is not None},
     }
 
 
 def _out(chosen: Namespace, command: Command, target: str) -> str:
     if chosen.out:
         return str(chosen.out)
-    parts = [command.key, target.replace(" ", ""), chosen.preset]
+    parts = [command.key, slug(target), chosen.preset]
     parts += [chosen.data] if chosen.data != next(iter(command.data)) else []
     parts += ["leaky"] if chosen.split == "image" else []
     return str(Path("runs") / "-".join(parts))
@@ -279,10 +210,11 @@ def run_job(command: Command, options: Options) -> Path:
     from reproduce import _experiment
     from reproduce._terminal import Progress
 
-    plan = _experiment.plan(job.cells)
+    cells = [cell for one in (*job.before, job) for cell in one.cells]
+    plan = _experiment.plan(cells)
     if plan.todo and job.prepare is not None:
         job.prepare()
-    with Progress(cells=len(job.cells), reused=len(plan.reused), quiet=options.quiet) as progress:
+    with Progress(cells=len(cells), reused=len(plan.reused), quiet=options.quiet) as progress:
         _experiment.run(plan.todo, options.jobs, progress)
     from reproduce._publish import publish
 

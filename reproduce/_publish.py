@@ -11,19 +11,19 @@ from reproduce._report import Citation, Page, markdown_table, write_report
 
 from datamodules.cache import atomic_write
 from reproduce._cell import code_sha256
-from reproduce._cli import Command, Job, Options
+from reproduce._command import Command, Job, Options
 from reproduce._results import Current, read_result
-from reproduce._tables import build_table
-from reproduce._terminal import RunSummary, show
+from reproduce._tables import TableView, build_table
+from reproduce._terminal import RunSummary, default_console, show, show_table
 
 
 def publish(command: Command, options: Options, job: Job, out: Path, trained: int, seconds: float) -> Path:
     """Build the table of a job's cells and write every form of it; returns the report's path."""
-    results = [read_result(cell.path) for cell in job.cells]
-    view = build_table(job.spec, results, Current(code_sha256(command.key), frozenset()))
+    earlier = [_view(command, one) for one in job.before]
+    view = _view(command, job)
     extra = job.figures(view, out) if job.figures else ()
     page = Page(
-        views=(view,),
+        views=(*earlier, view),
         figures=(*standard_figures(view), *extra),
         assumptions=job.assumptions,
         citations=tuple(Citation(*citation) for citation in command.citations),
@@ -31,9 +31,18 @@ def publish(command: Command, options: Options, job: Job, out: Path, trained: in
     )
     report = write_report(out / "report.html", page)
     with atomic_write(out / "table.md") as temporary:
-        temporary.write_text(markdown_table(view))
+        temporary.write_text("\n".join(markdown_table(one) for one in (*earlier, view)))
     with atomic_write(out / "options.json") as temporary:
         temporary.write_text(json.dumps(vars(options), indent=1) + "\n")
-    summary = RunSummary(report=report, trained=trained, reused=len(job.cells) - trained, seconds=seconds)
+    cells = sum(len(one.cells) for one in (*job.before, job))
+    summary = RunSummary(report=report, trained=trained, reused=cells - trained, seconds=seconds)
+    for one in () if options.quiet else earlier:
+        show_table(one, default_console())
     show(view, summary, quiet=options.quiet)
     return report
+
+
+def _view(command: Command, job: Job) -> TableView:
+    """Return a job's table from the result files of its cells."""
+    results = [read_result(cell.path) for cell in job.cells]
+    return build_table(job.spec, results, Current(code_sha256(command.key), frozenset()))

@@ -4,10 +4,10 @@ In: a cell, its Lightning module and datamodule; out: an :class:`Outcome` of pla
 Kill-safe: a checkpoint is written to a temporary name and renamed, and a resumed run continues bit for bit.
 """
 
-import math
+import logging
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from lightning_modules.networks.counting import macs, trainable_count
 from pytorch_lightning.callbacks import Callback
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -24,12 +23,13 @@ from sklearn.preprocessing import StandardScaler
 
 from datamodules.base import ReproDataModule
 from datamodules.cache import atomic_write
-from datamodules.errors import InputError
 from lightning_modules.base import ReproModule
+from lightning_modules.networks.counting import macs, trainable_count
+from reproduce._callbacks import AtomicCheckpoint, BestEpoch, History, Report, Stop
 from reproduce._cell import Cell
 
-Report = Callable[[float, str], None]  # (epochs done, detail)
-Stop = Callable[[], bool]
+Measure = Callable[[ReproModule, ReproDataModule], Mapping[str, float]]
+Judge = Callable[[Cell, ReproModule, ReproDataModule, Mapping[str, list[float]]], "Outcome"]
 
 
 @dataclass(frozen=True)
@@ -53,95 +53,6 @@ class Outcome:
     marks: tuple[str, ...] = ()
 
 
-class InterruptedCellError(Exception):
-    """The user asked to stop; nothing of this cell counts, its checkpoint remains."""
-
-
-class AtomicCheckpoint(Callback):
-    """Save ``last.ckpt`` every ``every`` steps and each epoch: temporary name first, then renamed over the old one."""
-
-    def __init__(self, folder: Path, every: int) -> None:
-        self.path = folder / "last.ckpt"
-        self.every = every
-
-    def save(self, trainer: pl.Trainer, path: Path) -> None:
-        """Write the trainer's whole state to ``path``; on all ranks, for sharded strategies need each of them."""
-        temporary = path.with_name(f".{path.name}.tmp")
-        trainer.save_checkpoint(temporary)
-        if trainer.is_global_zero:
-            temporary.replace(path)
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        """Save inside an epoch."""
-        if self.every and trainer.global_step % self.every == 0:
-            self.save(trainer, self.path)
-
-
-class BestEpoch(AtomicCheckpoint):
-    """Keep the weights of the epoch with the highest validation AUC (never the test cohort's) in ``best.ckpt``."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, every=0)
-        self.path = folder / "best.ckpt"
-        self.best = -math.inf
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare this epoch's validation AUC with the best so far."""
-        del pl_module
-        score = float(trainer.callback_metrics.get("val/auc", math.nan))
-        if not trainer.sanity_checking and score > self.best:
-            self.best = score
-            self.save(trainer, self.path)
-
-    def state_dict(self) -> dict[str, float]:
-        """The best score, for resuming."""
-        return {"best": self.best}
-
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Restore the best score."""
-        self.best = state_dict["best"]
-
-
-class History(Callback):
-    """Record each epoch's metrics, report progress, and stop when asked to."""
-
-    def __init__(self, report: Report, stop: Stop) -> None:
-        self.values: dict[str, list[float]] = {}
-        self._report = report
-        self._stop = stop
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Report about twenty times an epoch; refuse a loss that is not finite."""
-        del pl_module, batch
-        if self._stop():
-            raise InterruptedCellError
-        batches = int(trainer.num_training_batches)
-        if (batch_idx + 1) % max(1, batches // 20) == 0 or batch_idx + 1 == batches:
-            loss = float(outputs["loss"])
-            if not math.isfinite(loss):
-                raise InputError(
-                    f"the training loss is {loss} in epoch {trainer.current_epoch}, step {trainer.global_step}; "
-                    "lower --module.lr or check the data's intensity range"
-                )
-            self._report(trainer.current_epoch + (batch_idx + 1) / batches, f"loss {loss:.3f}")
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Append this epoch's values."""
-        del pl_module
-        for name, value in trainer.callback_metrics.items():
-            self.values.setdefault(name, []).append(float(value))
-
-    def state_dict(self) -> dict[str, Any]:
-        """The history so far, so that a resumed run shows the whole curve."""
-        return {"values": self.values}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the history."""
-        self.values = state_dict["values"]
-
-
 def build_trainer(cell: Cell, callbacks: list[Callback], logger: Any = False) -> pl.Trainer:
     """Return a trainer for the cell: our samplers know their rank, so Lightning must not replace them."""
     runtime, train = cell.runtime, cell.config["train"]
@@ -162,13 +73,19 @@ def build_trainer(cell: Cell, callbacks: list[Callback], logger: Any = False) ->
         enable_model_summary=False,
         num_sanity_val_steps=0,
         deterministic="warn" if runtime.accelerator == "cpu" else False,
-        limit_train_batches=train.get("limit_batches") or 1.0,
         default_root_dir=cell.work_dir,
     )
 
 
 def train_cell(
-    cell: Cell, make: Callable[[], ReproModule], data: ReproDataModule, report: Report, stop: Stop, logger: Any = False
+    cell: Cell,
+    make: Callable[[], ReproModule],
+    data: ReproDataModule,
+    report: Report,
+    stop: Stop,
+    measure: Measure | None = None,
+    judge: Judge | None = None,
+    logger: Any = False,
 ) -> Outcome | None:
     """Fit and predict; returns None on ranks other than the first.
 
@@ -178,9 +95,12 @@ def train_cell(
         data: the datamodule.
         report: called with the epochs done and a short detail.
         stop: asked after every step.
+        measure: further metrics of the trained module, if any.
+        judge: makes the outcome of the trained module in place of :func:`evaluate`; for tasks without a class.
         logger: a Lightning logger, or False.
     """
     warnings.filterwarnings("ignore", module="pytorch_lightning")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # its banners would tear the progress bars
     data.setup()
     pl.seed_everything(cell.seed, verbose=False)
     module = make()
@@ -196,7 +116,9 @@ def train_cell(
         return None
     if best and best.path.is_file():
         module.load_state_dict(torch.load(best.path, weights_only=True, map_location="cpu")["state_dict"])
-    outcome = evaluate(cell, module.to(trainer.strategy.root_device), data, history.values)
+    outcome = (judge or evaluate)(cell, module.to(trainer.strategy.root_device), data, history.values)
+    if measure is not None:
+        outcome = replace(outcome, metrics={**outcome.metrics, **measure(module, data)})
     save_model(module, cell.work_dir / "model.ckpt")
     last.path.unlink(missing_ok=True)
     return outcome
@@ -228,7 +150,7 @@ def evaluate(cell: Cell, module: ReproModule, data: ReproDataModule, history: Ma
         predictions=frame,
         history=history,
         parameters=trainable_count(module),
-        macs=macs(_LogitsOnly(module), (1, *image)),
+        macs=macs(_LogitsOnly(module), image),
         marks=("leaky split",) if data.parts.leaky else (),
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 try:
     from reproduce import _cli
+    from reproduce._command import Command, Job, Options
 except ModuleNotFoundError as error:
     sys.exit(
         f"medrepro is not installed in this Python ({error}): run `make egfr`, or `pip install -e .` in its folder"
@@ -36,14 +37,14 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
     return train_cell(cell, lambda: module(**cell.config["module"]), data, report, stop)
 
 
-def plan(options: _cli.Options) -> _cli.Job:
+def plan(options: Options) -> Job:
     """Return the cells and the table of the chosen target."""
     from reproduce._egfr import tables
 
     return {"table 5": tables.table5}[options.target](options)
 
 
-COMMAND = _cli.Command(
+COMMAND = Command(
     key="egfr",
     title="ResNet with mixed loss and batch training for EGFR mutation status (Jia et al. 2023).",
     targets={"table 5": "four training strategies"},

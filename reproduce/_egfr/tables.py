@@ -3,7 +3,7 @@
 In: options; out: a :class:`~reproduce._cli.Job`. The paper's numbers come from ``reproduce/papers/egfr.yaml``.
 """
 
-from reproduce._cli import Job, Options
+from reproduce._command import Job, Options
 from reproduce._egfr.protocol import EMBEDDED, Recipe, assumptions, cells, preparation
 from reproduce._papers import load_paper
 from reproduce._spec import BaselineSpec, ClaimSpec, Column, Level, RowSpec, Subset, TableSpec

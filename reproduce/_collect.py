@@ -1,0 +1,54 @@
+"""Copy the finished cells of a run into ``reproduce/results/``, where README and cards are rendered from.
+
+``python -m reproduce._collect runs/egfr-table5-quick [...]``: one JSON and one Parquet a cell; smoke runs are refused.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from datamodules.cache import atomic_write
+from datamodules.errors import InputError
+from reproduce._cell import ROOT
+
+RESULTS = ROOT / "reproduce" / "results"
+
+
+def collect(run: Path, target: Path = RESULTS) -> int:
+    """Copy the results below ``run/results``; returns how many.
+
+    Runs on other data than the default lie beside it: table ``5`` on ``lidc-nodules`` goes to ``5-lidc-nodules``.
+
+    Raises:
+        InputError: nothing finished lies there, or a smoke result does.
+    """
+    files = sorted((run / "results").rglob("*.json"))
+    if not files:
+        raise InputError(f"{run}: no finished cells; give the folder of a run, such as runs/egfr-table5-quick")
+    for file in files:
+        result = json.loads(file.read_text())
+        if result["preset"] == "smoke":
+            raise InputError(f"{file}: a smoke result measures nothing and is not collected; run --preset quick")
+        name = result["data"]["name"]
+        folder = file.parent.name if name == "embedded" else f"{file.parent.name}-{name}"
+        for source in (file, file.with_suffix(".parquet")):
+            if source.exists():
+                with atomic_write(target / result["key"] / folder / source.name) as temporary:
+                    shutil.copyfile(source, temporary)
+    return len(files)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Collect every run folder named in ``args``."""
+    for run in sys.argv[1:] if args is None else args:
+        try:
+            print(f"{run}: {collect(Path(run))} cells")
+        except InputError as error:
+            print(f"reproduce._collect: error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

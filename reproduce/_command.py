@@ -1,0 +1,107 @@
+"""What a paper's command is, and what a user may ask of it: plain data, nothing heavy to import.
+
+In: nothing; out: :class:`Options` (what was asked), :class:`Job` (what that takes), :class:`Command` (what is offered).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from reproduce._cell import Cell, Runtime
+from reproduce._spec import TableSpec
+
+
+def slug(target: str) -> str:
+    """Return a target as part of a file name: ``table5``."""
+    return target.replace(" ", "")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; None means: whatever the preset says."""
+
+    command: str
+    target: str
+    preset: str = "quick"
+    data: str = "embedded"
+    data_root: str | None = None
+    seeds: tuple[int, ...] | None = None
+    folds: int | None = None
+    epochs: int | None = None
+    split: str = "patient"
+    accelerator: str = "cpu"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: str = "32-true"
+    compile: bool = False
+    jobs: int = 2
+    resume: bool = False
+    checkpoint_every: int = 200
+    cache_dir: str | None = None
+    out: str = ""
+    quiet: bool = False
+    flags: dict[str, str] = field(default_factory=dict)
+    module: dict[str, Any] = field(default_factory=dict)
+    datamodule: dict[str, Any] = field(default_factory=dict)
+    named_out: bool = False
+
+    @property
+    def runtime(self) -> Runtime:
+        """How the cells are run, as opposed to what they are."""
+        names = {item.name for item in fields(Runtime)}
+        return Runtime(**{name: value for name, value in vars(self).items() if name in names})
+
+    def sharing(self, target: str) -> "Options":
+        """Return these options with the run folder of another target, whose finished cells this one reads too.
+
+        With ``--out`` both share that folder.
+        """
+        if self.named_out:
+            return self
+        folder = Path(self.out)
+        return replace(self, out=str(folder.with_name(folder.name.replace(slug(self.target), slug(target), 1))))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One table's worth of work, as a paper's command plans it.
+
+    Attributes:
+        spec: the table to fill.
+        cells: what must have been run for it.
+        assumptions: the card's numbered deviations that touch this run.
+        figures: extra figures from the results, after the standard ones; given the view and the run's folder.
+        prepare: fills the data cache, once, with a progress bar, before any cell needs it.
+        before: jobs whose tables stand first in the same report.
+    """
+
+    spec: TableSpec
+    cells: tuple[Cell, ...]
+    assumptions: tuple[str, ...] = ()
+    figures: Callable[[Any, Path], Sequence[Any]] | None = None
+    prepare: Callable[[], object] | None = None
+    before: "tuple[Job, ...]" = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a paper's command offers.
+
+    Attributes:
+        targets: every ``table 5``, ``figure 4`` or ``study margin`` with one line of help; the first is the default.
+        data: names for ``--data`` with one line of help; the first is the default.
+        job: turns options into a job for their target.
+        classes: returns the module and datamodule classes, for ``--module.*`` and ``--config``; imports torch.
+        flags: further flags that take a word, name -> one line of help; they arrive in :attr:`Options.flags`.
+        citations: (what, text, licence) for the report.
+    """
+
+    key: str
+    title: str
+    targets: dict[str, str]
+    data: dict[str, str]
+    job: Callable[[Options], Job]
+    classes: Callable[[], tuple[type, type]]
+    citations: tuple[tuple[str, str, str], ...]
+    flags: Mapping[str, str] = field(default_factory=dict)
