@@ -51,7 +51,7 @@ class Sphere:
         sign = -1.0 if self.hollow else 1.0
         centre = self.heading * (self.distance + sign * self.radius)
         z, y, x = ((axis - np.float32(c)) ** 2 for c in centre)
-        reach = np.sqrt(z[:, None, None] + y[None, :, None] + x[None, None, :]) - np.float32(self.radius)
+        reach: FloatArray = np.sqrt(z[:, None, None] + y[None, :, None] + x[None, None, :]) - np.float32(self.radius)
         return reach if self.hollow else -reach
 
 
@@ -108,15 +108,17 @@ def _line_distance(axis: FloatArray, place: NDArray[np.float64], heading: NDArra
         + (x * np.float32(heading[2]))[None, None, :]
     )
     squared = (z**2)[:, None, None] + (y**2)[None, :, None] + (x**2)[None, None, :]
-    return np.sqrt(np.maximum(squared - along**2, 0.0))
+    distance: FloatArray = np.sqrt(np.maximum(squared - along**2, 0.0))
+    return distance
 
 
 def _soft_tissue(size: int, spacing: float, rng: np.random.Generator) -> FloatArray:
     """Muscle with islands of fat, (D, H, W) in HU."""
     fine, coarse = field_bank()
     muscle = np.float32(rng.uniform(*_MUSCLE_HU))
-    tissue = np.where(field_piece(coarse, size, spacing, rng) > 0.9, np.float32(_FAT_HU), muscle)
-    return tissue + np.float32(8.0) * field_piece(fine, size, spacing, rng)
+    tissue: FloatArray = np.where(field_piece(coarse, size, spacing, rng) > 0.9, np.float32(_FAT_HU), muscle)
+    tissue += np.float32(8.0) * field_piece(fine, size, spacing, rng)
+    return tissue
 
 
 def _cover(

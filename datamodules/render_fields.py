@@ -38,4 +38,5 @@ def field_piece(field: FloatArray, size: int, spacing: float, rng: np.random.Gen
     steps = np.rint(axis_mm(size, spacing)).astype(np.int64)
     starts, signs = rng.integers(_SIDE, size=3), 2 * rng.integers(2, size=3) - 1
     z, y, x = ((start + sign * steps) % _SIDE for start, sign in zip(starts, signs, strict=True))
-    return field[z[:, None], y].take(x, axis=2)
+    piece: FloatArray = field[z[:, None], y].take(x, axis=2)
+    return piece
