@@ -34,26 +34,24 @@ def number_of(printed: str) -> float:
     return float(printed.replace(",", ""))
 
 
-def parse_cell(field: Field, *, is_text: bool = False) -> Cell:
-    """The cell a field holds.
+def read_cell(printed: str, *, is_text: bool = False, line: int = 0) -> Cell:
+    """The cell that this printed text stands for.
 
     Args:
-        field: the scalar in the file; ``null`` stands for an illegible cell.
+        printed: as the paper prints it.
         is_text: the column holds words, so nothing is read as a number.
+        line: line of the file it stands on.
 
     Raises:
-        InputError: the text is no known form of a number.
+        ValueError: the text is no known form of a number.
     """
-    if field.is_null:
-        return Cell(printed=ILLEGIBLE, value=None, line=field.line)
-    printed = field.text()
     bold = printed.startswith("**") and printed.endswith("**") and len(printed) > 4
     bare = printed.strip("*").strip() if bold else printed
     if is_text or bare in _DASHES:
-        return Cell(printed=bare, value=None, bold=bold, line=field.line)
+        return Cell(printed=bare, value=None, bold=bold, line=line)
     match = _CELL.fullmatch(bare)
     if match is None:
-        raise field.error(
+        raise ValueError(
             f"{printed!r} is no number; allowed: 81.50, 93.11 ± 0.18, 57 (36.8%), 12,835, **0.990** (bold, "
             "in quotes), – (a printed dash), null (illegible)"
         )
@@ -67,5 +65,19 @@ def parse_cell(field: Field, *, is_text: bool = False) -> Cell:
         percent=number_of(percent) if percent else None,
         percent_decimals=decimals_of(percent) if percent else 0,
         bold=bold,
-        line=field.line,
+        line=line,
     )
+
+
+def parse_cell(field: Field, *, is_text: bool = False) -> Cell:
+    """The cell a field of the file holds; ``null`` stands for an illegible one.
+
+    Raises:
+        InputError: the text is no known form of a number.
+    """
+    if field.is_null:
+        return Cell(printed=ILLEGIBLE, value=None, line=field.line)
+    try:
+        return read_cell(field.text(), is_text=is_text, line=field.line)
+    except ValueError as error:
+        raise field.error(str(error)) from error

@@ -168,7 +168,7 @@ class Statement:
         rows: row references the statement is about (``best``), if any.
         columns: columns it is about.
         readings: two or more (where, text) pairs that contradict each other (``conflict``).
-        options: further words a kind takes (``among``, ``n``, ``folds``, ``unit``, ``weights``).
+        options: further words a kind takes (``among``, ``n``, ``folds``, ``unit``).
         note: what a reader should know about the arithmetic.
         severity: severity of a finding when the statement does not hold.
     """
@@ -190,6 +190,18 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Split:
+    """A division of one collection in two, by the ids of four cohorts with the same classes."""
+
+    training_images: str
+    training_patients: str
+    other_images: str
+    other_patients: str
+    where: str
+    line: int
+
+
+@dataclass(frozen=True)
 class Paper:
     """Everything one paper printed that a number can be taken from."""
 
@@ -198,6 +210,7 @@ class Paper:
     citation: str
     cohorts: Mapping[str, Cohort]
     tables: Mapping[str, Table]
+    splits: tuple[Split, ...]
     statements: tuple[Statement, ...]
     reading: Mapping[str, str]
     path: str

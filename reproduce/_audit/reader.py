@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reproduce._audit import vocabulary
 from reproduce._audit.cells import parse_cell
-from reproduce._audit.model import Cohort, Column, Paper, Protocol, Row, Table
+from reproduce._audit.model import Cohort, Column, Paper, Protocol, Row, Split, Table
 from reproduce._audit.nodes import Field, hint, read_fields
 from reproduce._audit.statements import read_statement
 
@@ -25,21 +25,22 @@ def read_paper(path: Path) -> Paper:
     """
     root = read_fields(path)
     top = root.record(
-        ("schema", "key", "title", "tables"), ("citation", "cohorts", "statements", "second_reading")
+        ("schema", "key", "title", "tables"), ("citation", "cohorts", "splits", "statements", "second_reading")
     )
     top["schema"].choice(("1",))
     cohorts = {name: _cohort(_checked_id(name, f), f) for name, f in _pairs(top, "cohorts").items()}
     tables = {name: _table(name, field, cohorts) for name, field in top["tables"].mapping().items()}
-    fields = top["statements"].sequence() if "statements" in top else []
+    fields = _items(top, "statements")
     statements = tuple(read_statement(field, tables) for field in fields)
     _refuse_twins([(statement.id, field) for statement, field in zip(statements, fields, strict=True)])
     _check_links(top["tables"].mapping(), tables)
     return Paper(
-        key=top["key"].text(),
+        key=_checked_id(top["key"].text(), top["key"]),
         title=top["title"].text(),
         citation=_text(top, "citation"),
         cohorts=cohorts,
         tables=tables,
+        splits=tuple(_split(field, cohorts) for field in _items(top, "splits")),
         statements=statements,
         reading={name: field.text() for name, field in _pairs(top, "second_reading").items()},
         path=str(path),
@@ -48,6 +49,10 @@ def read_paper(path: Path) -> Paper:
 
 def _pairs(record: Mapping[str, Field], name: str) -> dict[str, Field]:
     return record[name].mapping() if name in record else {}
+
+
+def _items(record: Mapping[str, Field], name: str) -> list[Field]:
+    return record[name].sequence() if name in record else []
 
 
 def _text(record: Mapping[str, Field], name: str, default: str = "") -> str:
@@ -74,6 +79,24 @@ def _cohort(name: str, field: Field) -> Cohort:
     if sum(classes.values()) == 0:
         raise record["classes"].error("a cohort needs at least one sample")
     return Cohort(name, record["unit"].text(), classes, _text(record, "where"), field.line)
+
+
+def _split(field: Field, cohorts: Mapping[str, Cohort]) -> Split:
+    record = field.record(("training", "other", "where"))
+    units = ("images", "patients")
+    training, other = (record[part].record(units) for part in ("training", "other"))
+    split = Split(
+        training_images=training["images"].choice(cohorts),
+        training_patients=training["patients"].choice(cohorts),
+        other_images=other["images"].choice(cohorts),
+        other_patients=other["patients"].choice(cohorts),
+        where=record["where"].text(),
+        line=field.line,
+    )
+    classes = {tuple(cohorts[part[unit].text()].classes) for part in (training, other) for unit in units}
+    if len(classes) != 1:
+        raise field.error(f"the four cohorts of a split need the same classes; found {sorted(classes)}")
+    return split
 
 
 def _table(name: str, field: Field, cohorts: Mapping[str, Cohort]) -> Table:
@@ -109,9 +132,7 @@ def _column(name: str, field: Field) -> Column:
 def _row(name: str, field: Field, columns: Mapping[str, Column]) -> Row:
     record = field.record(("label",), (*vocabulary.RESERVED_ROW_KEYS, *columns))
     cells = {
-        key: parse_cell(record[key], is_text=column.means == "text")
-        for key, column in columns.items()
-        if key in record
+        key: parse_cell(record[key], is_text=column.means == "text") for key, column in columns.items() if key in record
     }
     for key, cell in cells.items():
         _check_range(record[key], cell.value, columns[key])
@@ -158,6 +179,4 @@ def _check_links(fields: Mapping[str, Field], tables: Mapping[str, Table]) -> No
         for row in (row for row in table.rows.values() if row.same_as is not None):
             target, _, target_row = str(row.same_as).partition(":")
             if target not in tables or target_row not in tables[target].rows:
-                raise rows[row.id].error(
-                    f"same_as: no row {row.same_as!r}; write TABLE:ROW, e.g. 6:resnet34-ml"
-                )
+                raise rows[row.id].error(f"same_as: no row {row.same_as!r}; write TABLE:ROW, e.g. 6:resnet34-ml")

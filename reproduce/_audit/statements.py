@@ -13,12 +13,13 @@ from reproduce._audit.model import Cell, Operand, Statement, Table
 from reproduce._audit.nodes import Field
 
 _REFERENCE = re.compile(r"(?P<table>[^:\s]+):(?P<row>[a-z0-9_-]+)\.(?P<column>[a-z0-9_-]+)")
-_OPTIONS = ("among", "n", "folds", "unit", "weights")
+_OPTIONS = ("among", "n", "folds", "unit")
 _NEEDS: dict[str, tuple[str, ...]] = {
     "sum": ("of", "is"),
     "mean": ("of", "is"),
     "difference": ("of", "is"),
     "share": ("of", "is"),
+    "share-of-mean": ("of", "is"),
     "same": ("of",),
     "best": ("table", "rows", "columns"),
     "higher": ("of",),

@@ -17,6 +17,7 @@ MEANINGS = {
     "p-value": "p value of the counts beside it",
     "parameters": "size of a network",
     "flops": "operations of a network",
+    "sd": "standard deviation of the rate in the column before it",
     "number": "any other number",
     "text": "words",
 }
@@ -29,6 +30,7 @@ STATEMENTS = {
     "mean": "the mean of the operands is the result",
     "difference": "first operand minus the second is the result",
     "share": "first operand divided by the second is the result, in percent",
+    "share-of-mean": "first operand divided by the mean of the others is the result, in percent",
     "same": "all operands are one number, stated several times",
     "best": "the rows hold the best value of each column among the table's rows (or a group's)",
     "higher": "each operand is higher than the next",
