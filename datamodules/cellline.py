@@ -1,0 +1,274 @@
+"""What the cell-line paper sees: square images of cell lines, folds by flask, augmented copies to train on.
+
+In: the embedded rendered lines, a folder, LIVECell or BreaKHis; out: images in [0, 1], or, when a frozen
+backbone was given, its features from the cache. Augmented copies are drawn once, so that their features can
+be kept too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from monai.transforms import Compose, ScaleIntensityRange
+from torch import Tensor
+
+from datamodules.base import ReproDataModule
+from datamodules.breakhis import read_breakhis
+from datamodules.cell_augment import CellAugment
+from datamodules.cells import LINES, render_lines, source_lines
+from datamodules.errors import InputError
+from datamodules.features import cached_features
+from datamodules.image_folder import GROUP_PATTERN, read_folder
+from datamodules.livecell import read_livecell
+from datamodules.loader import ResumableLoader
+from datamodules.records import Records
+from datamodules.resizing import ResizeMode, resize_images
+from datamodules.samplers import RandomBatchSampler
+from datamodules.splits import Indices, Split, fold_split, holdout
+
+DataName = Literal["embedded", "source", "folder", "livecell", "breakhis"]
+PARENTAL: Final = tuple(line.name for line in LINES if not line.parent)
+ADAPTED: Final = tuple(line.name for line in LINES if line.parent)
+TASKS: Final[dict[str, tuple[str, ...]]] = {  # "Authentication stages", Tables 4, 5, 6 and 10
+    "all": (),
+    "parental": PARENTAL,
+    "adapted": ADAPTED,
+    **{line.parent.lower(): (line.parent, line.name) for line in LINES if line.parent},
+    "efo-parental": ("EFO-21", "EFO-27"),
+    "efo-adapted": ("EFO-21rCDDP2000", "EFO-27rCDDP2000"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Everything that decides which images are read; the arguments of the same names below."""
+
+    data: DataName
+    data_root: str | None
+    task: str
+    image_size: int
+    resize: ResizeMode
+    grey: bool
+    share: float
+    flasks: int
+    width: int
+    source_set: int
+    group_pattern: str
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A frozen backbone: images (B, C, H, W) in [0, 1] to features (B, width), and what it depends on."""
+
+    extract: Callable[[Tensor], Tensor]
+    depends_on: Mapping[str, str | int | float]
+    width: int
+
+
+class CellLineDataModule(ReproDataModule):
+    """Images or features of cell lines.
+
+    Args:
+        data: ``embedded``: eight rendered lines, synthetic; ``source``: other rendered lines, to pretrain on;
+            ``folder``, ``livecell``, ``breakhis``: files below ``data_root``.
+        data_root: folder of the real data.
+        cache_dir: where features are kept.
+        task: which classes: ``all``, ``parental``, ``adapted``, a parent's name for the pair with its
+            subline, ``efo-parental`` or ``efo-adapted``.
+        image_size: side of the square input.
+        resize: how images are made square.
+        grey: one channel, the luminance, instead of RGB.
+        augment: no augmented copies, or width-shifted ones filled with the nearest pixel or black.
+        draws: augmented copies of each training image.
+        train_fraction: share of the training images that is used (Table 7).
+        batch_size: global batch.
+        folds: parts of the cross-validation.
+        fold: which of them is the test part.
+        share: of Table 1's number of images that is rendered.
+        flasks: a line, in the rendered data.
+        width: pixels in a row of a rendered image.
+        source_set: which set of other lines ``source`` draws.
+        group_pattern: names the flask in ``class/file`` of ``folder``.
+        seed: of split, augmentation and order; rendering is fixed, so all seeds see the same images.
+        leaky_split: image-level folds, the paper's: images of one flask on both sides.
+        num_workers: loader processes.
+        shuffle_labels: see :class:`ReproDataModule`.
+    """
+
+    def __init__(
+        self,
+        data: DataName = "embedded",
+        data_root: str | None = None,
+        cache_dir: str | None = None,
+        task: str = "all",
+        image_size: int = 299,  # "Resizing and cropping": InceptionResNetV2; MobileNet has 224
+        resize: ResizeMode = "squash",  # "resizing only without cropping performed better"
+        grey: bool = False,
+        augment: Literal["none", "nearest", "constant"] = "nearest",  # "Pilot classification": strategy V
+        draws: int = 4,  # assumed: the paper augments while training
+        train_fraction: float = 1.0,
+        batch_size: int = 16,  # "batch size of 16 was chosen"
+        folds: int = 10,  # "tenfold cross validation"
+        fold: int = 0,
+        share: float = 1.0,
+        flasks: int = 10,
+        width: int = 256,
+        source_set: int = 0,
+        group_pattern: str = GROUP_PATTERN,
+        seed: int = 0,
+        leaky_split: bool = False,
+        num_workers: int = 0,
+        shuffle_labels: bool = False,
+    ) -> None:
+        super().__init__(
+            batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
+        )
+        if task not in TASKS:
+            raise InputError(f"task {task!r}; allowed: {', '.join(TASKS)}")
+        if not 0 < train_fraction <= 1 or draws < 0:
+            raise InputError(f"train fraction {train_fraction}, draws {draws}; allowed: (0, 1], 0 or more")
+        self.source = Source(
+            data, data_root, task, image_size, resize, grey, share, flasks, width, source_set, group_pattern
+        )
+        self.cache_dir = cache_dir
+        self.augment = CellAugment(fill=augment) if augment != "none" else None
+        self.draws = draws if augment != "none" else 0
+        self.train_fraction = train_fraction
+        self.folds = folds
+        self.fold = fold
+        self.extractor: Extractor | None = None
+
+    def load_records(self) -> Records:
+        """Read the images of the chosen source, resized; kept in memory for the next cell of this process."""
+        return _read(self.source)
+
+    def split(self, records: Records) -> Split:
+        """The source's own split where it has one, else ten folds by flask (by image if leaky, as the paper's)."""
+        labels, groups = records.labels, records.patients
+        split = _official(records, self.seed)
+        if split is None and self.leaky_split:
+            ids = records.table["sample_id"].to_numpy(dtype=np.str_)
+            split = replace(self._folds(labels, ids), leaky=True)
+        split = split or self._folds(labels, groups)
+        return replace(split, train=_thin(split.train, labels, self.train_fraction, self.seed))
+
+    def _folds(self, labels: npt.NDArray[np.int64], groups: npt.NDArray[np.str_]) -> Split:
+        """One fold to test, one of the others to validate, the rest to train ("nine folds", Table 4)."""
+        return fold_split(labels, groups, self.folds, self.fold, 1 / max(2, self.folds - 1), self.seed)
+
+    def preprocess(self) -> Compose:
+        """8 bit to [0, 1]; images are square already, and the network subtracts their channel means."""
+        return Compose([ScaleIntensityRange(a_min=0, a_max=255, b_min=0.0, b_max=1.0)])
+
+    def use_features(self, extractor: Extractor) -> None:
+        """Hand out features of this backbone instead of images; before :meth:`setup`."""
+        self.extractor = extractor
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load, split, check, preprocess, and put the labels of augmented copies behind the originals'."""
+        fresh = not hasattr(self, "images")
+        super().setup(stage)
+        if fresh:
+            self.labels = self.labels.repeat(1 + self.draws)
+
+    def _images(self, records: Records) -> Tensor:
+        """Return originals, then every augmented copy: row k N + i is draw k of image i."""
+        originals: npt.NDArray[np.uint8] = np.asarray(records.images, dtype=np.uint8)
+        copies = [self.augment(originals, self.seed, k + 1) for k in range(self.draws)] if self.augment else []
+        return torch.cat([self._one_set(images, records) for images in (originals, *copies)])
+
+    def _one_set(self, images: npt.NDArray[np.uint8], records: Records) -> Tensor:
+        if self.extractor is None:
+            return super()._images(replace(records, images=images))
+        chosen = self.extractor
+        return torch.from_numpy(
+            cached_features(chosen.extract, images, chosen.depends_on, chosen.width, self.cache_dir)
+        )
+
+    def train_rows(self) -> Indices:
+        """Return the rows of `images` that are trained on: the training part and its augmented copies."""
+        count = len(self.records)
+        return np.concatenate([self.parts.train + copy * count for copy in range(1 + self.draws)])
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Return training batches of originals and copies; validation and test see originals only."""
+        rows = self.train_rows()
+        return self._loader(rows, RandomBatchSampler(len(rows), self.batch_size, self.seed, *self._rank()))
+
+
+@lru_cache(maxsize=4)
+def _read(source: Source) -> Records:
+    """Read one source; the last few stay in memory, because every fold asks for the same."""
+    records = _raw(source)
+    if TASKS[source.task]:
+        records = _only(records, TASKS[source.task])
+    return replace(records, images=to_grey(records.images)) if source.grey else records
+
+
+def _raw(source: Source) -> Records:
+    if source.data in ("embedded", "source"):
+        return _rendered(source)
+    root = Path(source.data_root or ".").expanduser()
+    if source.data == "folder":
+        return read_folder(root, source.image_size, source.resize, source.group_pattern)
+    reader = {"livecell": read_livecell, "breakhis": read_breakhis}[source.data]
+    return reader(root, source.image_size, source.resize)
+
+
+def _rendered(source: Source) -> Records:
+    """Render the eight lines, or the other lines (never the target's) that a backbone is pretrained on."""
+    if source.data == "embedded":
+        records = render_lines(LINES, source.share, flasks=source.flasks, width=source.width)
+    else:
+        lines = source_lines(seed=source.source_set)
+        records = render_lines(lines, source.share, source.source_set + 1, source.flasks, source.width)
+        records = replace(records, name="source", task="rendered source line", surrogate_for=None)
+    images = np.asarray(records.images, dtype=np.uint8)
+    return replace(records, images=resize_images(images, source.image_size, source.resize))
+
+
+def _only(records: Records, names: tuple[str, ...]) -> Records:
+    """Keep the named classes and number them anew, in that order.
+
+    Raises:
+        InputError: a class is not there.
+    """
+    missing = [name for name in names if name not in records.classes]
+    if missing:
+        raise InputError(f"data {records.name} has no class {missing[0]!r}; it has {', '.join(records.classes)}")
+    kept = records.subset(np.flatnonzero([records.classes[label] in names for label in records.labels]))
+    labels = [names.index(records.classes[label]) for label in kept.labels]
+    return replace(kept, table=kept.table.assign(label=labels), classes=names)
+
+
+def to_grey(images: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Return RGB 8-bit ``(N, 3, H, W)`` as grey ``(N, 1, H, W)``, by the weights of ITU-R BT.601."""
+    grey = np.tensordot(images.astype(np.float32), np.array([0.299, 0.587, 0.114], np.float32), axes=(1, 0))
+    return np.rint(grey).astype(np.uint8)[:, None]
+
+
+def _official(records: Records, seed: int) -> Split | None:
+    """Return the split that came with the data, with a ninth of its training part for validation if it has none."""
+    if "split" not in records.table.columns or not (records.table["split"] == "test").any():
+        return None
+    train, val, test = (
+        np.flatnonzero(records.table["split"] == name).astype(np.int64) for name in ("train", "val", "test")
+    )
+    if len(val) == 0:
+        kept, held = holdout(records.labels[train], records.patients[train], 1 / 9, seed)
+        train, val = train[kept], train[held]
+    return Split(train, val, test)
+
+
+def _thin(index: Indices, labels: npt.NDArray[np.int64], fraction: float, seed: int) -> Indices:
+    """Keep a share of each class's images, at least one (Table 7)."""
+    if fraction == 1.0:
+        return index
+    rng = np.random.default_rng([seed, 13])
+    kept = [rng.permutation(index[labels[index] == label]) for label in np.unique(labels[index])]
+    return np.sort(np.concatenate([rows[: max(1, round(fraction * len(rows)))] for rows in kept]))
