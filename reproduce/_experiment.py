@@ -29,7 +29,7 @@ from datamodules.errors import InputError
 from reproduce._cell import SCHEMA, Cell, code_sha256, source_fingerprint, write_json
 
 if TYPE_CHECKING:
-    from reproduce._training import Outcome
+    from reproduce._outcome import Outcome
 
 VERSIONS = ("torch", "pytorch-lightning", "monai", "timm", "torchmetrics", "numpy", "scikit-learn")
 
@@ -155,9 +155,10 @@ def _launch(cell: Cell, observer: Observer) -> None:
 
 def execute(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], bool]) -> None:
     """Run one cell in this process and write its result, whole or not at all."""
-    import torch
+    if cell.config["train"]["epochs"]:  # a count needs no torch, whose import takes longer than counting
+        import torch
 
-    torch.set_num_threads(cell.runtime.threads)
+        torch.set_num_threads(cell.runtime.threads)
     started = time.monotonic()
     paper = importlib.import_module(f"reproduce.{cell.key}")
     outcome = paper.execute(cell, report, stop)

@@ -7,13 +7,12 @@ Kill-safe: a checkpoint is written to a temporary name and renamed, and a resume
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
@@ -27,30 +26,10 @@ from lightning_modules.base import ReproModule
 from lightning_modules.networks.counting import macs, trainable_count
 from reproduce._callbacks import AtomicCheckpoint, BestEpoch, History, Report, Stop
 from reproduce._cell import Cell
+from reproduce._outcome import Outcome as Outcome
 
 Measure = Callable[[ReproModule, ReproDataModule], Mapping[str, float]]
 Judge = Callable[[Cell, ReproModule, ReproDataModule, Mapping[str, list[float]]], "Outcome"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a cell has to say, before it becomes a result file.
-
-    Attributes:
-        metrics: numbers that cannot be recomputed from predictions (``train/auc``, counts, Dice).
-        predictions: one row a test sample: ids, label, ``prob_*``, ``baseline_*`` and covariates; None for tables
-            without training.
-        history: per-epoch values of each logged metric.
-        data: the ``data`` block of the result.
-    """
-
-    data: Mapping[str, Any]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    predictions: pd.DataFrame | None = None
-    history: Mapping[str, list[float]] = field(default_factory=dict)
-    parameters: int | None = None
-    macs: int | None = None
-    marks: tuple[str, ...] = ()
 
 
 def build_trainer(cell: Cell, callbacks: list[Callback], logger: Any = False) -> pl.Trainer:
@@ -144,9 +123,10 @@ def evaluate(cell: Cell, module: ReproModule, data: ReproDataModule, history: Ma
     for column in data.baseline_columns().values():
         frame[column] = table[column].astype(np.float32)
     image = tuple(data.images.shape[1:])
+    fitted = train_metrics(module, data) if cell.config["train"].get("train_metrics") else {}
     return Outcome(
         data=data_block(data),
-        metrics=train_metrics(module, data) if cell.config["train"].get("train_metrics") else {},
+        metrics={**curve_metrics(history), **fitted},
         predictions=frame,
         history=history,
         parameters=trainable_count(module),
@@ -177,6 +157,21 @@ def predict(module: ReproModule, data: ReproDataModule, part: Literal["train", "
     module.train(was_training)
     result: np.ndarray[Any, Any] = torch.cat(batches).double().numpy()
     return result
+
+
+def curve_metrics(history: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return what loss curves show, as numbers: their ends, the rise above the best epoch, the roughness.
+
+    Roughness is the mean absolute second difference of the validation loss over epochs.
+    """
+    found: dict[str, float] = {}
+    if train := history.get("train/loss"):
+        found["curve/train"] = train[-1]
+    if val := history.get("val/loss"):
+        found |= {"curve/val": val[-1], "curve/rise": val[-1] - min(val)}
+        if len(val) > 2:
+            found["curve/roughness"] = float(np.abs(np.diff(val, n=2)).mean())
+    return found
 
 
 def train_metrics(module: ReproModule, data: ReproDataModule) -> dict[str, float]:
