@@ -1,0 +1,108 @@
+"""What the multi-scale paper sees: one nodule at three fields of view, two classes, patients kept apart.
+
+In: cubes of nodules in HU or grey; out: central crops in [0, 1] (Eq. 14). The three scales of one seed and fold
+share their patients' split, because the ensemble needs the same nodules in each part.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
+
+from datamodules.base import ReproDataModule
+from datamodules.errors import InputError
+from datamodules.nodule_volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes
+from datamodules.records import Records
+from datamodules.splits import Split, fold_split
+
+GREY_RANGE = (0, 255)
+EVAL_BATCH = 32  # an over-complete branch holds 8 times the crop
+
+DataName = Literal["embedded", "nodulemnist3d"]
+Scale = Literal[32, 48, 64]
+
+
+class MultiScaleDataModule(ReproDataModule):
+    """Crops of one scale for the multi-scale paper.
+
+    Args:
+        data: ``embedded``: rendered LIDC nodules with their real ratings; ``nodulemnist3d``: real cubes, 1 mm only.
+        data_root: folder of the real data.
+        cache_dir: where the rendered cubes are kept.
+        scale: side of the crop in mm.
+        voxel_mm: side of a voxel; 2 mm keeps the fields of view at 1/8 of the cost.
+        cube_mm: side of the rendered cube that the crops are cut from.
+        masks: add the readers' consensus mask as a second channel (for segmentation).
+        batch_size: over all devices together.
+        folds: parts of the cross-validation.
+        fold: which of them is the test part.
+        val_fraction: share of the training patients held out for choosing the ensemble's weights.
+        limit_patients: only the first so many patients; 0 for all.
+        num_workers: loader processes.
+        seed: of split and order; the rendering's seed is fixed.
+        leaky_split: see :class:`ReproDataModule`.
+        shuffle_labels: see :class:`ReproDataModule`.
+
+    Raises:
+        InputError: the crop is larger than the cube or not a whole number of voxels.
+    """
+
+    def __init__(
+        self,
+        data: DataName = "embedded",
+        data_root: str | None = None,
+        cache_dir: str | None = None,
+        scale: Scale = 64,  # Sec. 4.1: crops of 32, 48 and 64 of one 64^3 cube
+        voxel_mm: float = 1.0,  # assumed: the paper crops scanner voxels
+        cube_mm: int = 64,  # Sec. 4.1
+        masks: bool = False,
+        batch_size: int = 120,  # Table 3 (parameters)
+        folds: int = 5,  # assumed: the paper names no split
+        fold: int = 0,
+        val_fraction: float = 0.2,  # assumed
+        limit_patients: int = 0,
+        num_workers: int = 0,
+        seed: int = 0,
+        leaky_split: bool = False,
+        shuffle_labels: bool = False,
+    ) -> None:
+        super().__init__(batch_size, EVAL_BATCH, num_workers, seed, leaky_split, shuffle_labels)
+        if scale > cube_mm or (scale / voxel_mm) % 2:
+            raise InputError(
+                f"a crop of {scale} mm in voxels of {voxel_mm} mm from a cube of {cube_mm} mm: "
+                "the crop must fit the cube and be an even number of voxels"
+            )
+        if data != "embedded" and (masks or voxel_mm != 1.0 or limit_patients):
+            raise InputError(f"--data {data} has no masks, voxels of 1 mm and no patients to limit")
+        self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
+        self.scale, self.voxel_mm, self.cube_mm, self.masks = scale, voxel_mm, cube_mm, masks
+        self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
+        self.limit_patients = limit_patients
+
+    def load_records(self) -> Records:
+        """Read or render the cubes."""
+        if self.data == "embedded":
+            return embedded_volumes(self.cube_mm, self.voxel_mm, self.masks, self.cache_dir, self.limit_patients)
+        return nodulemnist_volumes(Path(self.data_root or ".").expanduser())
+
+    def split(self, records: Records) -> Split:
+        """The official parts where the data have them; else grouped folds, which depend on the seed alone."""
+        cohort = records.table["cohort"].to_numpy()
+        if set(cohort) == {"train", "val", "test"}:
+            train, val, test = (np.flatnonzero(cohort == name) for name in ("train", "val", "test"))
+            return Split(train, val, test)
+        return fold_split(records.labels, records.patients, self.folds, self.fold, self.val_fraction, self.seed)
+
+    def preprocess(self) -> Compose:
+        """Central crop, then Eq. 14: [-1000, 400] HU to [0, 1]."""
+        side = round(self.scale / self.voxel_mm)
+        low, high = HU_WINDOW if self.data == "embedded" else GREY_RANGE
+        # the array is (N, C, D, H, W); MONAI takes its first axis for channels, so C counts as spatial and is kept
+        crop = CenterSpatialCrop(roi_size=(-1, side, side, side))
+        return Compose([crop, ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0, clip=True)])
+
+    def baseline_columns(self) -> Mapping[str, str]:
+        """Diameter alone, where the source knows it."""
+        return {"diameter": "diameter_mm"} if "diameter_mm" in self.records.table.columns else {}

