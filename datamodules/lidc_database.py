@@ -65,7 +65,7 @@ class Database:
     points: NDArray[np.int32]
 
     def slice_spacing(self, scan_id: int) -> float:
-        """Median distance between neighbouring slices in mm; not the thickness (they differ in 330 scans)."""
+        """Median distance between neighbouring slices in mm; not the thickness (they differ in 334 scans)."""
         return float(np.median(np.diff(self.z_values[scan_id])))
 
     def contours_of(self, annotation: int) -> range:
@@ -111,7 +111,8 @@ def read_database(path: Path) -> Database:
             contours = connection.execute(_CONTOUR_SQL).fetchall()
             slices = connection.execute("SELECT scan_id, val FROM zvals ORDER BY scan_id, val").fetchall()
     except (sqlite3.Error, pd.errors.DatabaseError) as error:
-        raise InputError(f"{path} is not a readable LIDC database ({error}); reinstall {PACKAGE}") from error
+        reason = error.__cause__ or error  # pandas repeats the whole query
+        raise InputError(f"{path} is not a readable LIDC database ({reason}); reinstall {PACKAGE}") from error
     scans["contrast_used"] = scans["contrast_used"].astype(bool)
     scans["is_from_initial"] = scans["is_from_initial"].astype(bool)
     return _assemble(scans, annotations, contours, _group_slices(slices))
