@@ -8,6 +8,7 @@ content is checked on every read, and a file lock keeps two processes from compu
 import hashlib
 import json
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _read(path: Path, shape: tuple[int, int]) -> Features | None:
         with np.load(path, allow_pickle=False) as archive:
             features: Features = archive["features"]
             whole = features.shape == shape and str(archive["sha256"]) == _sha256(features)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         whole = False
     if whole:
         return features
@@ -110,7 +111,9 @@ def _compute(extract: Callable[[Tensor], Tensor], images: npt.NDArray[np.uint8],
     starts = range(0, len(images), batch_size)
     with torch.inference_mode():
         parts = [
-            extract(torch.from_numpy(images[start : start + batch_size]).float() / 255).cpu().numpy()
+            extract(torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).float() / 255)
+            .cpu()
+            .numpy()
             for start in _with_bar(starts)
         ]
     return np.concatenate(parts).astype(np.float32)
