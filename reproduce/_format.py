@@ -6,7 +6,7 @@ In: estimates. Out: strings. A value that is not there is an empty string: a bla
 from reproduce._evidence import Estimate
 from reproduce._spec import Column
 
-MINUS = "-"  # ASCII, so that terminals and Markdown align; the report typesets it
+NOTHING = 1e-9  # spreads below are rounding
 
 
 def digits_of(column: Column) -> int:
@@ -24,9 +24,9 @@ def number(value: float, digits: int, signed: bool = False) -> str:
 
 
 def bounds(estimate: Estimate, column: Column) -> str:
-    """``[0.82, 0.90]``, at most two decimals; empty without an interval."""
+    """``[0.82, 0.90]``, at most two decimals; empty without an interval, or where nothing varies."""
     low, high = estimate.interval.low, estimate.interval.high
-    if low is None or high is None:
+    if low is None or high is None or high - low < NOTHING:
         return ""
     digits = min(2, digits_of(column))
     return f"[{number(low * column.scale, digits)}, {number(high * column.scale, digits)}]"
@@ -41,7 +41,7 @@ def mean(estimate: Estimate, column: Column) -> str:
 
 def deviation(estimate: Estimate, column: Column) -> str:
     """``± 0.8``; empty with one run, and for what cannot vary (a baseline fitted without chance)."""
-    if not estimate.sd:
+    if estimate.sd is None or estimate.sd < NOTHING:
         return ""
     return f"± {number(estimate.sd * column.scale, digits_of(column))}"
 
@@ -50,9 +50,27 @@ def compact(estimate: Estimate | None, column: Column) -> str:
     """One line: the mean with its interval where the column asks for one, else with the spread."""
     if estimate is None:
         return ""
-    with_interval = column.ci or column.minus is not None
-    extra = bounds(estimate, column) if with_interval else deviation(estimate, column)
+    extra = bounds(estimate, column) if shows_interval(column) else deviation(estimate, column)
     return f"{mean(estimate, column)} {extra}".strip()
+
+
+def full(estimate: Estimate | None, column: Column) -> str:
+    """Mean, spread and, where the column asks for it, the interval."""
+    if estimate is None:
+        return ""
+    parts = [mean(estimate, column), deviation(estimate, column)]
+    parts += [bounds(estimate, column)] if shows_interval(column) else []
+    return " ".join(part for part in parts if part)
+
+
+def shows_interval(column: Column) -> bool:
+    """Whether a column shows intervals: where declared, and for differences always."""
+    return column.ci or column.minus is not None
+
+
+def p_value(p: float) -> str:
+    """``p = 0.04``; below a thousandth only that."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def duration(seconds: float) -> str:

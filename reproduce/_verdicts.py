@@ -80,7 +80,7 @@ def _detail(effect: Estimate, what: Quantity) -> str:
     """``+0.004 AUC [-0.02, 0.03] over 3 seeds``."""
     column = Column(what.metric, minus="")
     name = what.statistic.upper() if len(what.statistic) < 5 else what.statistic
-    p = "" if effect.p is None else f", DeLong p = {effect.p:.2g}"
+    p = "" if effect.p is None else f", DeLong {text.p_value(effect.p)}"
     parts = [text.mean(effect, column), name, text.bounds(effect, column)]
     return f"{' '.join(part for part in parts if part)} over {effect.over}{p}"
 

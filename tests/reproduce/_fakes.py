@@ -98,10 +98,10 @@ def predictions(skill: float, seed: int, frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def history(seed: int, epochs: int = 5) -> dict[str, list[float]]:
-    rng = np.random.default_rng([29, seed])
+def history(skill: float, seed: int, epochs: int = 5) -> dict[str, list[float]]:
+    rng = np.random.default_rng([29, seed, int(skill * 1000)])
     steps = np.arange(epochs)
-    train = 0.65 * np.exp(-0.35 * steps) + rng.normal(0, 0.01, epochs)
+    train = 0.65 * np.exp(-0.35 * skill * steps) + rng.normal(0, 0.01, epochs)
     return {
         "train/loss": train.tolist(),
         "val/loss": (train + 0.06 + 0.01 * steps).tolist(),
@@ -126,7 +126,7 @@ def content(row: str, seed: int, fold: int = 0, **changes: Any) -> dict[str, Any
         "ci": {},
         "baselines": {},
         "predictions": f"{row}__{seed}__{fold}.parquet",
-        "history": history(seed),
+        "history": history(SKILLS.get(row, 1.0), seed),
         "config": {"train": {"epochs": 5, "batch_size": 36}},
         "config_sha256": "c" * 64,
         "code_sha256": "a" * 64,

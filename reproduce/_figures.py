@@ -1,0 +1,114 @@
+"""The figures of a report: ROC, learning curves, confusion, calibration, intervals; and the gallery.
+
+In: a :class:`TableView`. Out: as many :class:`Figure` as its results allow; a colour means one method in all of them.
+"""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from reproduce._drawing import Figure, label_ends, panels
+from reproduce._gallery import Example, gallery
+from reproduce._metrics import Floats
+from reproduce._panels import calibration_figure, confusion_figure, roc_figure, row_slots
+from reproduce._style import FAINT, INK, MUTED, RC
+from reproduce._tables import TableView, ViewRow
+
+__all__ = ["Example", "Figure", "gallery", "standard_figures"]
+
+FIRST_METRICS = ("train/loss", "val/loss", "val/auc", "val/accuracy")
+MAX_METRICS = 3
+LINE_HEIGHT = 0.24  # inches a row of the interval plot
+
+
+def standard_figures(view: TableView, max_rows: int = 6) -> tuple[Figure, ...]:
+    """ROC, learning curves, confusion matrix, calibration and intervals: whatever the results allow.
+
+    Args:
+        view: the table.
+        max_rows: rows drawn in figures with one panel or line a row; the first ones.
+    """
+    makers = (roc_figure, learning_figure, confusion_figure, calibration_figure, forest_figure)
+    with mpl.rc_context(RC):
+        found = [make(view, max_rows) for make in makers]
+    return tuple(figure for figure in found if figure is not None)
+
+
+def learning_figure(view: TableView, max_rows: int) -> Figure | None:
+    """One panel a logged metric, one line a row."""
+    rows = [(row, _mean_history(view, row)) for row in view.rows]
+    rows = [(row, lines) for row, lines in rows if lines][:max_rows]
+    logged = list(dict.fromkeys(name for _, lines in rows for name in lines))
+    names = sorted(logged, key=lambda n: FIRST_METRICS.index(n) if n in FIRST_METRICS else len(FIRST_METRICS))[
+        :MAX_METRICS
+    ]
+    if not names:
+        return None
+    canvas, axes = panels(len(names), 1, 1.65, share_y=False)
+    slots = row_slots(view)
+    for axis, name in zip(axes, names, strict=True):
+        drawn = [(row, lines[name]) for row, lines in rows if name in lines]
+        for row, line in drawn:
+            slot = slots[row.id]
+            axis.plot(np.arange(1, len(line) + 1), line, color=slot.light, linestyle=slot.dash)
+        label_ends(axis, [(line, row.label, slots[row.id]) for row, line in drawn])
+        axis.set_title(name.replace("train/", "training ").replace("val/", "validation "), color=INK.light)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[-1].set_xlabel("epoch")
+    return Figure("learning", "Learning curves", "Mean over runs after each epoch.", canvas)
+
+
+def _mean_history(view: TableView, row: ViewRow) -> dict[str, Floats]:
+    """Each logged metric averaged over the row's runs; those with at least two epochs."""
+    histories = [result.history for result in view.evidence.rows.get(row.id, {}).values()]
+    found: dict[str, Floats] = {}
+    for name in dict.fromkeys(name for history in histories for name in history):
+        lines = [history[name] for history in histories if history.get(name)]
+        epochs = min(len(line) for line in lines)
+        if epochs > 1:
+            found[name] = np.mean([line[:epochs] for line in lines], axis=0)
+    return found
+
+
+def forest_figure(view: TableView, max_rows: int) -> Figure | None:
+    """Every interval of the table: one panel a column, rows from top to bottom, baselines below a line."""
+    del max_rows  # a line is thin: all rows have room
+    wanted = [i for i, column in enumerate(view.columns) if column.column.ci or column.kind == "difference"]
+    shown = [index for index in wanted if _has_interval(view, index)]
+    if not shown:
+        return None
+    height = LINE_HEIGHT * len(view.rows) + 0.55
+    canvas, axes = panels(len(shown), 1, height, share_x=False)
+    for axis, index in zip(axes, shown, strict=True):
+        _draw_forest(axis, view, index)
+    caption = "Mean over runs with 95 % intervals from patient resamples; differences are paired by patient."
+    return Figure("forest", "Intervals", caption, canvas)
+
+
+def _has_interval(view: TableView, index: int) -> bool:
+    estimates = [row.cells[index].estimate for row in view.rows]
+    return any(estimate is not None and estimate.interval.low is not None for estimate in estimates)
+
+
+def _draw_forest(axis: Axes, view: TableView, index: int) -> None:
+    column, slots = view.columns[index], row_slots(view)
+    for line, row in enumerate(view.rows):
+        estimate = row.cells[index].estimate
+        if estimate is None or estimate.text:
+            continue
+        slot, scale = slots[row.id], column.column.scale
+        low, high = estimate.interval.low, estimate.interval.high
+        if low is not None and high is not None:
+            axis.hlines(line, low * scale, high * scale, color=slot.light, linewidth=1.8)
+        axis.plot(estimate.value * scale, line, color=slot.light, marker=slot.marker, markersize=5, linewidth=0)
+    if column.kind == "difference":
+        axis.axvline(0, color=MUTED.light, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+    above = sum(row.kind == "row" for row in view.rows)
+    if 0 < above < len(view.rows):
+        axis.axhline(above - 0.5, color=FAINT.light, linewidth=0.8)
+    axis.set(ylim=(len(view.rows) - 0.5, -0.5))
+    axis.set_yticks(range(len(view.rows)), [row.label for row in view.rows], color=INK.light)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.set_title(column.label, color=INK.light)

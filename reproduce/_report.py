@@ -1,0 +1,237 @@
+"""The report: one HTML file that opens anywhere, without a network.
+
+In: finished tables and figures, what was assumed, whom to cite. Out: ``report.html`` below 3 MB, light and dark,
+readable on a phone, printable. :func:`markdown_table` renders the same table for README and cards.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from datamodules.cache import atomic_write
+from reproduce import _format as text
+from reproduce._drawing import Figure
+from reproduce._evidence import Estimate
+from reproduce._interval_svg import Scale, axis_plot, common_scale, interval_plot
+from reproduce._markdown import markdown_table
+from reproduce._panels import row_slots
+from reproduce._style import css_variables
+from reproduce._tables import TableView, ViewCell, ViewColumn
+
+__all__ = ["Citation", "Page", "markdown_table", "write_report"]
+
+MAX_BYTES = 3_000_000
+TEMPLATE = "_report_template.html"
+TIERS = {"embedded": "embedded data", "stand-in": "stand-in data", "original": "original data"}
+VERDICT_MARKS = {"supported": "✓", "not supported": "✗", "inconclusive": "?", "not run": "–"}
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Whom to cite: the paper, the data, or whatever else was used.
+
+    Attributes:
+        kind: ``paper``, ``data``, ``code``.
+        text: as it should be cited.
+        licence: empty if there is nothing to say.
+        url: a link to click; nothing is loaded from it.
+    """
+
+    kind: str
+    text: str
+    licence: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a report holds.
+
+    Attributes:
+        views: its tables, the first one gives title and badges.
+        figures: in the order of the page.
+        assumptions: the card's numbered deviations that touched this run.
+        citations: paper and data.
+        command: what to type to run it again; default the results' own.
+    """
+
+    views: tuple[TableView, ...]
+    figures: tuple[Figure, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Plotted:
+    """A column as the page shows it: its axis, if it has one, and its cells' text and plots, row by row."""
+
+    column: ViewColumn
+    note: str
+    axis: Markup | None
+    cells: tuple[ViewCell, ...]
+    plots: tuple[Markup | None, ...]
+
+
+def write_report(path: Path, page: Page) -> Path:
+    """Write the report, whole or not at all; returns ``path``.
+
+    Should it exceed 3 MB, the largest figures are left out and named.
+    """
+    dropped: list[Figure] = []
+    rendered = render(page)
+    while len(rendered.encode()) > MAX_BYTES and len(dropped) < len(page.figures):
+        left = [figure for figure in page.figures if figure not in dropped]
+        dropped.append(max(left, key=lambda figure: len(figure.svg())))
+        kept = tuple(figure for figure in page.figures if figure not in dropped)
+        rendered = render(replace(page, figures=kept), [figure.title for figure in dropped])
+    with atomic_write(path) as temporary:
+        temporary.write_text(rendered, encoding="utf-8")
+    return path
+
+
+def render(page: Page, left_out: Sequence[str] = ()) -> str:
+    """The page as HTML; every text from results, cards and cells is escaped."""
+    template = _environment().get_template(TEMPLATE)
+    first = page.views[0]
+    return template.render(
+        page=page,
+        first=first,
+        headline=headline(first),
+        badges=badges(first),
+        tables=[(view, plotted(view)) for view in page.views],
+        figures=[(figure, Markup(figure.svg())) for figure in page.figures],
+        left_out=left_out,
+        command=page.command or (first.results[0].content.get("command", "") if first.results else ""),
+        again=run_again(page),
+        light=Markup(css_variables(dark=False)),
+        dark=Markup(css_variables(dark=True)),
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(typeset=typeset, numbered=numbered, anchor=anchor)
+    environment.globals.update(marks=VERDICT_MARKS, caption=table_caption, colours=row_slots)
+    environment.globals.update(mean=text.mean, deviation=text.deviation, bounds=text.bounds)
+    return environment
+
+
+def typeset(words: str) -> str:
+    """True minus signs before numbers and between quantities, and multiplication signs between counts."""
+    signed = re.sub(r"(?<![\w.])-(?=\d)|(?:(?<=^)|(?<= ))-(?= )", "−", words)
+    return re.sub(r"(\d \w+) x (\d)", r"\1 × \2", signed)
+
+
+def numbered(line: str) -> tuple[str, str]:
+    """``"3. five epochs"`` as its number and its words."""
+    found = re.fullmatch(r"\s*(\d+\w?)[.)]\s+(.*)", line, re.DOTALL)
+    return (found[1], found[2]) if found else ("", line)
+
+
+def anchor(words: str) -> str:
+    """A fragment identifier."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def badges(view: TableView) -> list[tuple[str, str]]:
+    """Kind and text of each badge: preset, tier of the data, and what the results say of themselves."""
+    if not view.results:
+        return [("warning", "not run")]
+    preset, tier, *own = view.marks
+    shown = [("preset" if preset == "paper" else "short", preset), ("data", TIERS.get(tier, tier))]
+    stale = [("warning", "stale")] if any(row.stale for row in view.rows) else []
+    return shown + [("warning", mark) for mark in own] + stale
+
+
+def headline(view: TableView) -> str:
+    """The result in one sentence: the best row beside the first baseline, and how the claims fared."""
+    column = next((c for c in view.spec.columns if c.ci and c.minus is None), None)
+    column = column or next((c for c in view.spec.columns if c.minus is None), None)
+    parts = []
+    if column is not None:
+        index = next(i for i, shown in enumerate(view.columns) if shown.kind == "ours" and shown.column is column)
+        shown = [(row, row.cells[index].estimate) for row in view.rows if not row.stale]
+        ranked = [(e.value, row.label, e) for row, e in shown if e and not e.text and row.kind == "row"]
+        if ranked and column.ci:
+            _, label, estimate = max(ranked, key=lambda item: item[0])
+            parts.append(f"Highest {column.label}: {label} {text.compact(estimate, column)}")
+            simple = [(row.label, e) for row, e in shown if e and not e.text and row.kind == "baseline"]
+            parts += [f"{name} {text.compact(e, column)}" for name, e in simple[:1]]
+    sentence = "; ".join(" ".join(part.split()) for part in parts)
+    verdicts = [claim.verdict for claim in view.claims]
+    counted = [f"{verdicts.count(kind)} {kind}" for kind in VERDICT_MARKS if kind in verdicts]
+    claims = f"Claims: {', '.join(counted)}." if counted else ""
+    return " ".join(part for part in (f"{sentence}." if sentence else "", claims) if part) or "No results yet."
+
+
+def table_caption(view: TableView) -> str:
+    """How to read the table."""
+    if not view.results:
+        return "Nothing was run: the paper's numbers alone."
+    runs = text.plural(view.seeds, "seed") + (f" × {text.plural(view.folds, 'fold')}" if view.folds > 1 else "")
+    over = "seeds" if view.seeds > 1 else "folds"
+    spread = f"mean ± standard deviation over {over} ({runs})" if view.seeds * view.folds > 1 else "one run"
+    paper = {"all": " Paper: as printed, measured on other data.", "some": " Paper: as printed."}
+    return (
+        f"Ours: {spread}. Lines: 95 % intervals from {view.evidence.resamples} resamples of patients; "
+        f"differences are paired by patient.{paper.get(view.other_data, ' Paper: as printed.')}"
+    )
+
+
+def plotted(view: TableView) -> list[Plotted]:
+    """The table's columns, each with the axis that its rows share."""
+    return [_plotted(view, index, column) for index, column in enumerate(view.columns)]
+
+
+def _plotted(view: TableView, index: int, column: ViewColumn) -> Plotted:
+    cells = tuple(row.cells[index] for row in view.rows)
+    numbers = [cell.estimate for cell in cells if cell.estimate is not None and not cell.estimate.text]
+    scale = None
+    if column.kind != "paper" and text.shows_interval(column.column):
+        scale = common_scale(numbers, column.column.scale, zero=column.kind == "difference")
+    note = {"all": "other data", "some": "some other data", "none": ""}[view.other_data]
+    notes = {"paper": note, "ours": "", "difference": "paired"}
+    slots = row_slots(view)
+    plots = tuple(_plot(cell.estimate, scale, slots[row.id].name) for row, cell in zip(view.rows, cells, strict=True))
+    return Plotted(column, notes[column.kind], axis_plot(scale) if scale else None, cells, plots)
+
+
+def _plot(estimate: Estimate | None, scale: Scale | None, colour: str) -> Markup | None:
+    return None if estimate is None or scale is None or estimate.text else interval_plot(estimate, scale, colour)
+
+
+def run_again(page: Page) -> list[tuple[str, str]]:
+    """Environment, hashes, time and memory of the results, as names and values; several values are listed."""
+    results = [result for view in page.views for result in view.results]
+    content = [result.content for result in results]
+    hashes = {
+        "commit": [f"{c.get('commit') or 'none'}{' with changes' if c.get('dirty') else ''}" for c in content],
+        "code sha256": [str(c.get("code_sha256", ""))[:16] for c in content],
+        "data sha256": [str(result.data.get("sha256", ""))[:16] for result in results],
+        "hardware": [str(c.get("hardware", "")) for c in content],
+        "versions": [", ".join(f"{k} {v}" for k, v in (c.get("versions") or {}).items()) for c in content],
+        "parameters": [f"{c['parameters']:,}" for c in content if c.get("parameters")],
+        "multiply-adds": [f"{c['macs']:,}" for c in content if c.get("macs")],
+    }
+    lines = [(name, _distinct(values)) for name, values in hashes.items()]
+    seconds = [float(c["seconds"]) for c in content if c.get("seconds") is not None]
+    if seconds:
+        lines.append(("time", f"{text.duration(sum(seconds))} for {text.plural(len(seconds), 'cell')}"))
+    memory = [float(c["peak_rss_mb"]) for c in content if c.get("peak_rss_mb")]
+    lines += [("peak memory", f"{max(memory):,.0f} MB")] if memory else []
+    return [(name, value) for name, value in lines if value]
+
+
+def _distinct(values: Iterable[str]) -> str:
+    return " · ".join(dict.fromkeys(value for value in values if value))

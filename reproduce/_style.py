@@ -1,0 +1,111 @@
+"""How the suite looks: one colour-blind-safe palette, one colour a method, in print and on dark screens.
+
+In: names of methods. Out: colours and matplotlib settings. The colours are Okabe and Ito's, orange and yellow
+darkened for white paper; each has a lighter partner for dark screens, which the report swaps in by CSS variables.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Dash = tuple[int, tuple[float, ...]]
+SOLID: Dash = (0, ())
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A colour with what tells it apart in grey.
+
+    Attributes:
+        name: CSS variable without dashes.
+        light: on white, ``#rrggbb``.
+        dark: on a dark screen.
+        dash: matplotlib line style.
+        marker: matplotlib marker.
+    """
+
+    name: str
+    light: str
+    dark: str
+    dash: Dash = SOLID
+    marker: str = "o"
+
+
+INK = Slot("ink", "#1c2330", "#e8ebf0")
+MUTED = Slot("muted", "#667085", "#98a2b3")
+FAINT = Slot("faint", "#d5dae1", "#3a4250")
+PAPER = Slot("paper", "#fffffe", "#161b22")
+
+SLOTS = (
+    Slot("blue", "#0072b2", "#56b4e9"),
+    Slot("vermilion", "#d55e00", "#ff9350", (0, (6, 1.5)), "s"),
+    Slot("green", "#009e73", "#3fcf9f", (0, (3, 1.2)), "^"),
+    Slot("purple", "#b5578b", "#e7a3c8", (0, (6, 1.5, 1.2, 1.5)), "D"),
+    Slot("ochre", "#a87400", "#f0c04a", (0, (1.2, 1.2)), "v"),
+    Slot("sky", "#4a9fd4", "#a6dcff", (0, (9, 2)), "P"),
+    Slot("black", "#30363f", "#cfd4dc", (0, (3, 1, 1, 1, 1, 1)), "X"),
+)
+BASELINE = Slot("baseline", "#7a8494", "#8b95a5", (0, (2.5, 2)), "|")
+
+# Methods that occur in several tables keep one colour; a new paper adds its own here.
+METHODS = {
+    "ce-rs": 0, "ce-bt": 2, "ml-rs": 4, "ml-bt": 1,
+    "ce": 0, "ctl": 2, "cil": 4, "ml": 1,
+    "scale-32": 0, "scale-48": 2, "scale-64": 4, "ensemble": 1,
+    "unet": 0, "kiu": 2, "das": 6, "zioa": 3, "zidt": 4, "ifm": 1,
+    "scratch": 0, "transfer": 1,
+    "resnext": 1, "grad-cam": 0, "grad-cam++": 1, "gaussian": 6,
+    "quadsnet": 1,
+}  # fmt: skip
+
+
+def method_slots(methods: Sequence[str]) -> dict[str, Slot]:
+    """A colour for each method: the fixed one, else the first that no other method of the table has.
+
+    With more methods than colours the rest repeat in order; direct labels still tell them apart.
+    """
+    chosen = {name: METHODS[name] for name in methods if name in METHODS}
+    free = [index for index in range(len(SLOTS)) if index not in chosen.values()] or list(range(len(SLOTS)))
+    others = [name for name in dict.fromkeys(methods) if name not in chosen]
+    chosen |= {name: free[position % len(free)] for position, name in enumerate(others)}
+    return {name: SLOTS[index] for name, index in chosen.items()}
+
+
+def css_variables(dark: bool) -> str:
+    """``--ink:#...;--blue:#...`` for one of the two schemes."""
+    slots = (INK, MUTED, FAINT, PAPER, BASELINE, *SLOTS)
+    return "".join(f"--{slot.name}:{slot.dark if dark else slot.light};" for slot in slots)
+
+
+def css_colours() -> dict[str, str]:
+    """``#0072b2`` -> ``var(--blue)`` for every colour of the palette."""
+    return {slot.light: f"var(--{slot.name})" for slot in (INK, MUTED, FAINT, PAPER, BASELINE, *SLOTS)}
+
+
+# Any: matplotlib's stubs changed the type of the keys between 3.10 and 3.11.
+RC: Any = {
+    "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "axes.titlesize": 9.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.edgecolor": MUTED.light,
+    "axes.labelcolor": MUTED.light,
+    "axes.titlecolor": INK.light,
+    "text.color": INK.light,
+    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
+    "xtick.color": MUTED.light,
+    "ytick.color": MUTED.light,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
