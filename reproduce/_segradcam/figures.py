@@ -1,0 +1,177 @@
+"""The segradcam paper's own figures: nodules with their maps, cases with their readers' ratings.
+
+In: finished cells; out: figures. Maps are read from what the explained cells kept; nothing is computed here.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reproduce._cell import Cell
+from reproduce._command import Job, Options
+
+CLASSES = ("benign", "malignant")
+PLANES = ("axial", "coronal", "sagittal")
+GALLERY = "grad-cam-plus-plus-fine"
+CASES = 6  # of each class in Figure 11
+
+Draw = Callable[[Any, Path], Sequence[Any]]
+Maps = dict[str, np.ndarray[Any, Any]]
+
+
+def explanations(cells: Sequence[Cell]) -> Draw:
+    """Return what draws the nodules x methods figure and the gallery of one method, and saves both as files."""
+
+    def draw(view: Any, out: Path) -> Sequence[Any]:
+        labels = {row.id: row.label for row in view.rows}
+        kept = {row: _kept(cells, row) for row in labels}
+        found = [figure for figure in (_matrix(kept, labels), _gallery(kept[GALLERY])) if figure is not None]
+        for figure in found:
+            figure.save(out / f"{figure.id}.png")
+        return found
+
+    return draw
+
+
+def summary(ours: Job, explained: Job) -> Draw:
+    """Return what draws the network's ROC and learning curves, then the explanations."""
+
+    def draw(view: Any, out: Path) -> Sequence[Any]:
+        from reproduce._figures import standard_figures
+        from reproduce._results import read_result
+        from reproduce._tables import build_table
+
+        network = build_table(ours.spec, [read_result(cell.path) for cell in ours.cells])
+        shown = [figure for figure in standard_figures(network) if figure.id != "forest"]
+        return [*shown, *explanations(explained.cells)(view, out)]
+
+    return draw
+
+
+def cases(options: Options, cells: Sequence[Cell]) -> Draw:
+    """Return what draws Figure 11: the most certain nodules of each class, right first, with their readers' ratings."""
+
+    def draw(view: Any, out: Path) -> Sequence[Any]:
+        del view
+        from datamodules.segradcam import SEGradCAMDataModule
+        from reproduce._figures import Example, gallery
+
+        frame = pd.concat([pd.read_parquet(cell.path.with_suffix(".parquet")) for cell in cells])
+        data = SEGradCAMDataModule(**cells[0].config["data"], cache_dir=options.cache_dir)
+        data.setup()
+        place = {name: row for row, name in enumerate(data.records.table["sample_id"])}
+        frame["sure"] = (frame["prob_1"] - 0.5).abs()
+        picked = frame.sort_values("sure", ascending=False).groupby("label").head(CASES)
+        examples = [
+            Example(
+                image=data.images[place[name]].numpy(),
+                truth=CLASSES[label],
+                predicted=CLASSES[int(malignant > 0.5)],
+                probability=max(malignant, 1 - malignant),
+                caption=_readers(data.records.table.iloc[place[name]]),
+                spacing_mm=1.0,
+            )
+            for name, label, malignant in zip(
+                picked["sample_id"].tolist(), picked["label"].tolist(), picked["prob_1"].tolist(), strict=True
+            )
+        ]
+        figure = gallery(examples, "Cases", "The surest nodules of each class; readers' malignancy ratings, diameter.")
+        if figure is None:
+            return []
+        figure.save(out / f"{figure.id}.png")
+        return [figure]
+
+    return draw
+
+
+def _readers(row: Any) -> str:
+    return f"readers {row['malignancy_ratings']} · {row['diameter_mm']:.0f} mm" if "malignancy_ratings" in row else ""
+
+
+def _kept(cells: Sequence[Cell], row: str) -> Maps:
+    """Return the maps that a method's cells kept, all folds joined."""
+    paths = [cell.path.with_suffix(".maps.npz") for cell in cells if cell.row == row]
+    archives = [np.load(path, allow_pickle=False) for path in paths if path.is_file()]
+    return {name: np.concatenate([archive[name] for archive in archives]) for name in archives[0]} if archives else {}
+
+
+def _chosen(maps: Maps) -> list[int]:
+    """Return one nodule each: benign and malignant, right and wrong, where there are such."""
+    predicted = maps["probability"].argmax(axis=1)
+    found = []
+    for value in (0, 1):
+        for said in (value, 1 - value):
+            match = np.flatnonzero((maps["label"] == value) & (predicted == said))
+            found += match[:1].tolist()
+    return found
+
+
+def _gallery(maps: Maps) -> Any:
+    """Three planes of some nodules with one method's map."""
+    from reproduce._figures import Example, gallery
+
+    if not maps:
+        return None
+    examples = [
+        Example(
+            image=maps["image"][case][None] / 255,
+            truth=CLASSES[maps["label"][case]],
+            predicted=CLASSES[maps["probability"][case].argmax()],
+            probability=float(maps["probability"][case].max()),
+            caption=f"{maps['diameter_mm'][case]:.0f} mm",
+            spacing_mm=1.0,
+            mask=maps["mask"][case],
+            heat=maps["heat"][case] / 255,
+        )
+        for case in _chosen(maps)
+    ]
+    return gallery(examples, "Grad-CAM++ on nodules", "Test nodules, explained for the predicted class; outline: mask.")
+
+
+def _matrix(kept: dict[str, Maps], labels: dict[str, str]) -> Any:
+    """Nodules x methods: three planes each, the mask's outline, one colour scale for all."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Canvas
+
+    from reproduce._drawing import Figure
+    from reproduce._style import RC
+
+    methods = {row: maps for row, maps in kept.items() if maps}
+    if not methods:
+        return None
+    first = next(iter(methods.values()))
+    nodules = _chosen(first)
+    with mpl.rc_context(RC):
+        canvas = Canvas(figsize=(0.78 * (len(methods) + 1), 0.78 * 3 * len(nodules) + 0.9), layout="constrained")
+        axes = canvas.subplots(3 * len(nodules), len(methods) + 1, squeeze=False)
+        for block, case in enumerate(nodules):
+            for column, maps in enumerate([None, *methods.values()]):
+                for axis in range(3):
+                    _tile(axes[3 * block + axis, column], first, maps, case, axis)
+            said = CLASSES[first["probability"][case].argmax()]
+            axes[3 * block, 0].set_title(f"{CLASSES[first['label'][case]]},\nsaid {said}", fontsize=6, loc="left")
+        for column, row in enumerate(methods, start=1):
+            axes[0, column].set_title(labels[row].replace(", ", ",\n").replace(" ", "\n", 1), fontsize=6)
+        scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, 1), "viridis")
+        canvas.colorbar(
+            scale, ax=axes, location="bottom", shrink=0.4, aspect=40, label="relevance, share of the maximum"
+        )
+    caption = "Rows: axial, coronal, sagittal through the nodule's centre; orange outline: the readers' consensus."
+    return Figure("nodules-methods", "Nodules and explanations", caption, canvas, wide=True)
+
+
+def _tile(axis: Any, first: Maps, maps: Maps | None, case: int, plane: int) -> None:
+    mask = first["mask"][case]
+    centre = [round(float(places.mean())) for places in np.nonzero(mask)][plane]
+    axis.imshow(np.take(first["image"][case], centre, plane), cmap="gray", vmin=0, vmax=255, interpolation="none")
+    if maps is not None:
+        heat = np.take(maps["heat"][case], centre, plane)
+        axis.imshow(heat, cmap="viridis", vmin=0, vmax=255, alpha=0.55, interpolation="none")
+    axis.contour(np.take(mask, centre, plane), levels=[0.5], colors=["#ff9350"], linewidths=0.7)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    if maps is None:
+        axis.set_ylabel(PLANES[plane], fontsize=5.5)
