@@ -31,7 +31,9 @@ def folder_entries(root: Path, group_pattern: str | None = None) -> list[Entry]:
         InputError: an image outside a class folder, split beside class folders, or an id without group.
     """
     paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return _tree([PurePosixPath(path.as_posix()) for path in paths], lambda path: _open(root / path), group_pattern)
+    return _tree(
+        [PurePosixPath(path.as_posix()) for path in paths], lambda path: open_image(root / path), group_pattern
+    )
 
 
 def tar_entries(archive: Path, group_pattern: str | None = None) -> list[Entry]:
@@ -79,7 +81,7 @@ def csv_entries(table: Path, group_pattern: str | None = None) -> list[Entry]:
     groups = [str(name) for name in rows[group_column]] if group_column else [group_of(p, group_pattern) for p in paths]
     labels = [str(label) for label in rows["label"]]
     return [
-        Entry(path, label, split, group, functools.partial(_open, table.parent / path))
+        Entry(path, label, split, group, functools.partial(open_image, table.parent / path))
         for path, label, split, group in zip(paths, labels, splits, groups, strict=True)
     ]
 
@@ -117,7 +119,8 @@ def _hidden(path: PurePosixPath) -> bool:
     return any(part.startswith(".") or part == SKIPPED for part in path.parts)
 
 
-def _open(path: Path) -> Pixels:
+def open_image(path: Path) -> Pixels:
+    """Read one image file, see `decode`."""
     with path.open("rb") as stream:
         return decode(stream)
 

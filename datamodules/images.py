@@ -50,7 +50,7 @@ def read_images(
         about: what results will say about these data.
         image_size: side in px that every image is squashed to; None keeps the size, which must then be one.
         channels: 1 for grey, 3 for colour; None is 3 if any image is coloured, else 1.
-        group_pattern: regular expression; its one group, searched in the sample's id, names the patient.
+        group_pattern: regular expression; its one group, searched in a file's path or name, names the patient.
         class_names: names of the labels 0..K-1 where the source has numbers only.
 
     Returns:

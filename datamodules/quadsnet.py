@@ -1,0 +1,183 @@
+"""What the quadsnet paper sees: small, heterogeneous, imbalanced image sets, as they come or made so.
+
+In: the embedded images, a data set of Table I, or a folder of the user's; out: images in [0, 1], grey or colour.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from monai.transforms import Compose, ScaleIntensityRange
+
+from datamodules.base import ReproDataModule
+from datamodules.duplicates import find_duplicates
+from datamodules.errors import InputError
+from datamodules.quadsnet_embedded import embedded_records
+from datamodules.quadsnet_sources import read_folder, read_source
+from datamodules.records import Records
+from datamodules.splits import Indices, Split, fold_split, holdout
+
+PARTS = ("train", "val", "test")
+SPLIT_SEED = 0  # fixed, so that all seeds are tested on the same images
+GREY_RANGE = (0.0, 255.0)
+
+DataName = Literal[
+    "embedded", "folder", "pneumoniamnist", "chest-xray", "covid-ct", "skin", "retinamnist", "fundus", "octmnist",
+    "oct", "malaria", "mnist",
+]  # fmt: skip
+CHANNELS: dict[str, Literal[1, 3] | None] = {"as found": None, "grey": 1, "colour": 3}
+
+
+class QuadSNetDataModule(ReproDataModule):
+    """Images for QuadSNet.
+
+    Args:
+        data: ``embedded``, a data set of Table I or its stand-in (see ``SOURCES``), or ``folder``.
+        data_root: folder of the real data.
+        cache_dir: where rendered slices are kept.
+        batch_size: over all devices together.
+        image_size: side in px that images are squashed to; 0 keeps their own.
+        colour: grey, colour, or as found.
+        group_pattern: of a folder: regular expression whose one group names the patient in a file's path.
+        imbalance: r thins class 1 of the training and validation parts to 1/r of class 0; 0 leaves them as they are.
+            The test part is never thinned.
+        train_limit: about so many training images, every class in its share, and validation likewise; 0 for all.
+        limit: of the embedded data: only so many images a kind (the smoke preset); 0 for all.
+        folds: parts of the cross-validation, where the source has no test part.
+        fold: which of them is the test part.
+        val_fraction: share held out of the training part, where the source has no validation part.
+        num_workers: loader processes.
+        seed: of thinning, limits and order; the test part is the same for all seeds.
+        leaky_split: see :class:`ReproDataModule`.
+        shuffle_labels: see :class:`ReproDataModule`.
+    """
+
+    def __init__(
+        self,
+        data: DataName = "embedded",
+        data_root: str | None = None,
+        cache_dir: str | None = None,
+        batch_size: int = 32,  # Sec. III-B
+        image_size: int = 0,  # not printed
+        colour: Literal["as found", "grey", "colour"] = "as found",
+        group_pattern: str | None = None,
+        imbalance: int = 0,
+        train_limit: int = 0,
+        limit: int = 0,
+        folds: int = 5,  # assumed: the shares of the three parts are not printed
+        fold: int = 0,
+        val_fraction: float = 0.1,  # assumed
+        num_workers: int = 0,
+        seed: int = 0,
+        leaky_split: bool = False,
+        shuffle_labels: bool = False,
+    ) -> None:
+        super().__init__(
+            batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
+        )
+        if imbalance < 0 or train_limit < 0 or image_size < 0:
+            raise InputError(f"imbalance {imbalance}, train limit {train_limit}, image size {image_size}: 0 or more")
+        self.data = data
+        self.data_root = data_root
+        self.cache_dir = cache_dir
+        self.image_size = image_size or None
+        self.colour = colour
+        self.group_pattern = group_pattern
+        self.imbalance = imbalance
+        self.train_limit = train_limit
+        self.limit = limit
+        self.folds = folds
+        self.fold = fold
+        self.val_fraction = val_fraction
+        self.copies: pd.DataFrame
+
+    def load_records(self) -> Records:
+        """Read the images of the chosen source."""
+        if self.data == "embedded":
+            return embedded_records(self.cache_dir, self.limit)
+        root, channels = Path(self.data_root or ".").expanduser(), CHANNELS[self.colour]
+        if self.data == "folder":
+            return read_folder(root, self.image_size, channels, self.group_pattern)
+        return read_source(self.data, root, self.image_size, channels)
+
+    def split(self, records: Records) -> Split:
+        """Take the source's own parts where it has them, else grouped folds; thin, limit, look for copies."""
+        parts = self._limited(self._thinned(self._whole(records), records), records)
+        self.copies = self._find_copies(records, parts)
+        return parts
+
+    def _whole(self, records: Records) -> Split:
+        """Return all images in three parts, every kind and class spread evenly where we split."""
+        given = records.table["split"].to_numpy()
+        strata = records.labels + len(records.classes) * records.table["cohort"].factorize()[0]
+        if not (given == "test").any():
+            return fold_split(strata, records.patients, self.folds, self.fold, self.val_fraction, SPLIT_SEED)
+        train, val, test = (np.flatnonzero(given == part) for part in PARTS)
+        if len(val) == 0:
+            kept, held = holdout(strata[train], records.patients[train], self.val_fraction, SPLIT_SEED)
+            train, val = train[kept], train[held]
+        return Split(train, val, test)
+
+    def _thinned(self, parts: Split, records: Records) -> Split:
+        """Thin class 1 of training and validation, each kind of image by itself."""
+        if not self.imbalance:
+            return parts
+        if len(records.classes) != 2:
+            raise InputError(f"imbalance 1:{self.imbalance} needs two classes; {records.name} has {records.classes}")
+        cohorts = records.table["cohort"].to_numpy()
+        thinned = []
+        for number, index in enumerate((parts.train, parts.val)):
+            kept = [
+                self._thin(index[cohorts[index] == cohort], records, [number, place])
+                for place, cohort in enumerate(np.unique(cohorts))
+            ]
+            thinned.append(np.sort(np.concatenate(kept)))
+        return Split(thinned[0], thinned[1], parts.test)
+
+    def _thin(self, index: Indices, records: Records, stream: list[int]) -> Indices:
+        """Keep of class 1 a share 1/r of class 0, at least one image; of class 0 as many as there are of class 1."""
+        draw = np.random.default_rng([self.seed, 13, *stream])
+        common, rare = (draw.permutation(index[records.labels[index] == value]) for value in (0, 1))
+        common = common[: len(rare)]  # 1:1 must be possible, and class 0 the same at every ratio
+        return np.concatenate([common, rare[: max(1, round(len(common) / self.imbalance))]])
+
+    def _limited(self, parts: Split, records: Records) -> Split:
+        """Draw ``train_limit`` training images, and validation images in the same share, each class in its share."""
+        if not 0 < self.train_limit < len(parts.train):
+            return parts
+        share = self.train_limit / len(parts.train)
+        train, val = (self._draw(index, share, records, part) for part, index in enumerate((parts.train, parts.val)))
+        return Split(train, val, parts.test)
+
+    def _draw(self, index: Indices, share: float, records: Records, part: int) -> Indices:
+        """Draw a share of every class that there is, at least one image of each."""
+        draw = np.random.default_rng([self.seed, 17, part])
+        classes = (index[records.labels[index] == value] for value in np.unique(records.labels[index]))
+        return np.sort(np.concatenate([draw.permutation(own)[: max(1, round(share * len(own)))] for own in classes]))
+
+    def _find_copies(self, records: Records, parts: Split) -> pd.DataFrame:
+        """Find the pictures that occur more than once in the three parts; nothing where there are no hashes."""
+        if "content_hash" not in records.table.columns:
+            return find_duplicates([], [], [], [])
+        index = np.concatenate([getattr(parts, name) for name in PARTS])
+        names = np.repeat(PARTS, [len(getattr(parts, name)) for name in PARTS])
+        table = records.table.iloc[index]
+        return find_duplicates(table["content_hash"], names, table["sample_id"], table["label"])
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Training images of each class, after thinning."""
+        counts = np.bincount(self.records.labels[self.parts.train], minlength=len(self.records.classes))
+        return tuple(int(count) for count in counts)
+
+    def preprocess(self) -> Compose:
+        """8-bit values to [0, 1]."""
+        low, high = GREY_RANGE
+        return Compose([ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0)])
+
+    def baseline_columns(self) -> Mapping[str, str]:
+        """Mean brightness alone, and for the embedded data the kind of image alone."""
+        known = {"brightness": "brightness", "kind": "is_nodule"}
+        return {name: column for name, column in known.items() if column in self.records.table.columns}

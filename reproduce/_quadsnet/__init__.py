@@ -1,0 +1,1 @@
+"""What ``reproduce/quadsnet.py`` is made of: the protocol's presets, the tables and studies, counts, predictions."""
