@@ -123,6 +123,7 @@ class Evidence:
         for result in results:
             self.rows.setdefault(result.row, {})[result.run] = result
         self._kept: dict[tuple[Arm, Quantity, tuple[Run, ...]], Floats | None] = {}
+        self._cases: dict[tuple[Arm, Run, Quantity], Cases | None] = {}
 
     def estimate(self, name: str, what: Quantity) -> Estimate | None:
         """A row's or baseline's value: recomputed from predictions if possible, else as the results say."""
@@ -167,6 +168,12 @@ class Evidence:
 
     def cases(self, arm: Arm, run: Run, what: Quantity) -> Cases | None:
         """The cases behind a quantity in one run: of the row's model, of a baseline, or a column's values."""
+        key = (arm, run, what)
+        if key not in self._cases:
+            self._cases[key] = self._read_cases(arm, run, what)
+        return self._cases[key]
+
+    def _read_cases(self, arm: Arm, run: Run, what: Quantity) -> Cases | None:
         predictions = self.rows[arm.host][run].predictions
         level = self.levels.get(what.level)
         if predictions is None or level is None or not predictions.has(level, self.levels):

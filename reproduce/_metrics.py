@@ -144,11 +144,10 @@ def _macro(per_class: list[Floats]) -> Floats:
 
 def is_known(statistic: str) -> bool:
     """Whether ``statistic`` (``auc``, ``f1@2``, ...) can be computed from labels and probabilities."""
-    name, _, of_class = statistic.partition("@")
+    name, one_class, of_class = statistic.partition("@")
     name = ALIASES.get(name, name)
-    if of_class:
-        return of_class.isdigit() and (name == "auc" or name in RATES)
-    return name == "auc" or name in RATES or name in WHOLE
+    by_class = name == "auc" or name in RATES
+    return by_class and of_class.isdigit() if one_class else by_class or name in WHOLE
 
 
 def evaluate(statistic: str, labels: Ints, scores: Floats, weights: Weights) -> Floats:

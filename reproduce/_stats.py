@@ -7,6 +7,7 @@ one patient are not independent, so patients are resampled, never images. Numpy 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -90,17 +91,20 @@ def aggregate(
     return names, joined_labels, start + deviations / sizes
 
 
+@lru_cache(maxsize=8)
 def draw_counts(n_patients: int, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
     """How often each patient is drawn, ``(1 + resamples, n_patients)``; row 0 is the data as they are.
 
     The same arguments give the same draw, which pairs rows, baselines and seeds on the same patients. One
-    patient cannot be resampled: row 0 stands alone.
+    patient cannot be resampled: row 0 stands alone. The array is kept and read-only.
     """
     if n_patients < 2:
         return np.ones((1, n_patients))
     generator = np.random.default_rng([seed, n_patients])
     draws = generator.multinomial(n_patients, np.full(n_patients, 1 / n_patients), size=resamples)
-    return np.concatenate([np.ones((1, n_patients)), draws])
+    counts = np.concatenate([np.ones((1, n_patients)), draws])
+    counts.flags.writeable = False
+    return counts
 
 
 def replicates(statistic: str, runs: Sequence[Cases], resamples: int = RESAMPLES, seed: int = 0) -> Floats:

@@ -158,6 +158,7 @@ def make_results(
     rows: Sequence[str] = tuple(SKILLS),
     seeds: Sequence[int] = (0, 1, 2),
     folds: Sequence[int] = (0,),
+    patients: int = 120,
     **changes: Any,
 ) -> list[Result]:
     """Results of every row, seed and fold; folds test different patients, seeds and rows the same."""
@@ -165,7 +166,7 @@ def make_results(
         write(
             folder,
             content(row, seed, fold, **changes),
-            predictions(SKILLS[row], seed, slices(fold, first_patient=1000 * fold)),
+            predictions(SKILLS[row], seed, slices(fold, patients, first_patient=1000 * fold)),
         )
         for row in rows
         for seed in seeds
