@@ -29,7 +29,7 @@ def scan(
     """Acquire a scene and bring it back to its own grid.
 
     Args:
-        scene: (D, H, W) in HU, cubic voxels of ``spacing`` mm.
+        scene: (D, H, W) in HU, voxels of ``spacing`` mm along each axis.
         spacing: mm.
         slice_thickness: mm, the box each slice averages over.
         slice_spacing: mm between slices.
@@ -39,13 +39,13 @@ def scan(
     Returns:
         (D, H, W) int16 in HU.
     """
-    size = len(scene)
+    size, shape = len(scene), scene.shape[1:]
     blurred = scene
     for axis in (1, 2):
         blurred = ndimage.gaussian_filter1d(blurred, _BLUR_MM / spacing, axis=axis, mode="nearest", truncate=3.0)
     heights = _slice_heights(size * spacing, slice_spacing, phase)
     slices = _slab_average(heights, slice_thickness, size, spacing) @ blurred.reshape(size, -1)
-    slices += _noise(len(heights), size, spacing, slice_thickness, rng)
+    slices += _noise((len(heights), *shape), spacing, slice_thickness, rng).reshape(len(heights), -1)
     image = _interpolation(heights, size, spacing) @ slices
     rounded: NDArray[np.int16] = np.rint(np.clip(image, AIR_HU, BONE_HU)).astype(np.int16)
     return rounded.reshape(scene.shape)
@@ -76,12 +76,12 @@ def _interpolation(heights: NDArray[np.float64], size: int, spacing: float) -> s
     return sparse.csr_array(weights.astype(np.float32))
 
 
-def _noise(count: int, size: int, spacing: float, thickness: float, rng: np.random.Generator) -> FloatArray:
-    """(slices, H * W) noise in HU, correlated in the plane; coarser voxels average it away."""
+def _noise(shape: tuple[int, ...], spacing: float, thickness: float, rng: np.random.Generator) -> FloatArray:
+    """(slices, H, W) noise in HU, correlated in the plane; coarser voxels average it away."""
     level = rng.lognormal(*_NOISE_HU) * np.sqrt(1.25 / np.clip(thickness, *_NOISE_THICKNESS_MM))
-    noise = rng.standard_normal((count, size, size), dtype=np.float32)
+    noise = rng.standard_normal(shape, dtype=np.float32)
     sigma = _NOISE_SIGMA_MM / spacing
     for axis in (1, 2):
         noise = ndimage.gaussian_filter1d(noise, sigma, axis=axis, mode="wrap", truncate=3.0)
-    scale = level / max(1.0, spacing) / noise[: min(count, 8)].std()
-    return (noise * np.float32(scale)).reshape(count, -1)
+    scale = level / max(1.0, spacing) / noise[:8].std()
+    return noise * np.float32(scale)

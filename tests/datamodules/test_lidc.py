@@ -12,11 +12,31 @@ from datamodules.errors import InputError
 from datamodules.lidc import consensus_mask, nodules
 from tests.datamodules._lidc_cache import cache_folder, decided_nodules
 
-COLUMNS = (
-    "nodule_id scan_id patient_id series_uid n_readers malignancy_mean malignancy_median subtlety calcification "
-    "sphericity margin lobulation spiculation texture internal_structure diameter_mm volume_mm3 centroid_z_mm "
-    "centroid_y_mm centroid_x_mm pixel_spacing_mm slice_thickness_mm is_from_initial"
-).split()
+COLUMNS = [
+    "nodule_id",
+    "scan_id",
+    "patient_id",
+    "series_uid",
+    "n_readers",
+    "malignancy_mean",
+    "malignancy_median",
+    "subtlety",
+    "calcification",
+    "sphericity",
+    "margin",
+    "lobulation",
+    "spiculation",
+    "texture",
+    "internal_structure",
+    "diameter_mm",
+    "volume_mm3",
+    "centroid_z_mm",
+    "centroid_y_mm",
+    "centroid_x_mm",
+    "pixel_spacing_mm",
+    "slice_thickness_mm",
+    "is_from_initial",
+]
 
 
 @pytest.fixture(scope="module")

