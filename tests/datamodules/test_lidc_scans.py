@@ -47,11 +47,16 @@ def test_errors(tmp_path: Path) -> None:
     assert lidc_scans.__doc__
 
 
+def first_nodule() -> "pd.Series[float]":
+    table = luna16_nodules()
+    return table[table["patient_id"] == "LIDC-IDRI-0001"].iloc[0]
+
+
 @pytest.mark.real_data
 def test_the_real_scan_agrees_with_the_table(real_data: Path) -> None:
     """Window, orientation, spacing and centre on LIDC-IDRI-0001, to 2 mm."""
     volume = read_volume(real_data / "lidc_ct" / "LIDC-IDRI-0001.npz")
-    nodule = luna16_nodules().set_index("patient_id").loc["LIDC-IDRI-0001"]
+    nodule = first_nodule()
     mask, origin, spacing = consensus_mask(str(nodule["nodule_id"]))
     assert spacing[1:] == pytest.approx(volume.pixel_mm)
     assert spacing[0] == pytest.approx(np.diff(volume.z_mm)[0])
@@ -76,7 +81,7 @@ def test_the_real_cubes_lie_at_the_table_s_centroid(real_data: Path) -> None:
     archive = np.load(real_data / "lidc_ct" / "lidc_real_patches_32.npz", allow_pickle=False)
     first = np.flatnonzero((archive["kind"] == "nodule") & (archive["patient"] == "LIDC-IDRI-0001"))[0]
     volume = read_volume(real_data / "lidc_ct" / "LIDC-IDRI-0001.npz")
-    nodule = luna16_nodules().set_index("patient_id").loc["LIDC-IDRI-0001"]
+    nodule = first_nodule()
     in_plane = np.array([nodule["centroid_y_mm"], nodule["centroid_x_mm"]])
     assert np.abs(archive["center_mm_zyx"][first][1:] - in_plane).max() < 2
     ours = volume.cube(nodule_centre(volume, nodule), 32, 1.0).astype(float).clip(-1000, 400)
