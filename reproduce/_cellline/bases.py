@@ -41,6 +41,7 @@ def base_cells(cell: Cell) -> list[Cell]:
             row=base["row"],
             label=base["label"],
             out=base["out"],
+            fold=base["data"]["fold"],
             config={**cell.config, "data": base["data"], "train": train["base_train"]},
         )
         for base in train["bases"]

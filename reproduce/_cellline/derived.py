@@ -29,8 +29,10 @@ def execute_derived(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     results = [_result(base, report, stop) for base in base_cells(cell)]
     frames = [pd.read_parquet(base.path.with_suffix(".parquet")) for base in base_cells(cell)]
     train = cell.config["train"]
-    metrics = KINDS[train["derived"]](frames, train.get("of_class"))
-    return Outcome(data=results[0]["data"], metrics=metrics, marks=tuple(results[0]["marks"]))
+    data, marks = results[0]["data"], tuple(results[0]["marks"])
+    if train["derived"] == "pooled":  # the test parts of all folds together are all images, each once
+        return Outcome(data=data, predictions=pd.concat(frames, ignore_index=True), marks=marks)
+    return Outcome(data=data, metrics=KINDS[train["derived"]](frames, train.get("of_class")), marks=marks)
 
 
 def count_images(cell: Cell) -> Outcome:

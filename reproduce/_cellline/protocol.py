@@ -141,10 +141,10 @@ def cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int, wei
         **preset["data"],
         "data": options.data,
         "data_root": options.data_root,
+        "leaky_split": options.split == "image",
         **recipe.data,
         "seed": seed,
         "fold": fold,
-        "leaky_split": options.split == "image",
         **options.datamodule,
     }
     usual = preset["train"]["trained_epochs" if recipe.start == "trained" else "epochs"]

@@ -1,0 +1,36 @@
+from reproduce._cellline.studies import BATCHES, HEADS, RESIZES
+from tests.reproduce._cellline.conftest import Run
+
+
+def test_each_study_varies_one_thing(run: Run) -> None:
+    varied = {
+        "resize": ("data", "resize", list(RESIZES)),
+        "head": ("module", "hidden", [list(hidden) for hidden in HEADS]),
+        "batch": ("data", "batch_size", list(BATCHES)),
+    }
+    for name, (part, key, values) in varied.items():
+        cells = run("--study", name, execute=False).cells
+        assert sorted((cell.config[part][key] for cell in cells), key=str) == sorted(values, key=str)
+        rest = [{k: v for k, v in cell.config[part].items() if k != key} for cell in cells]
+        assert all(other == rest[0] for other in rest)
+
+
+def test_the_control_of_two_stages_sees_as_many_images(run: Run) -> None:
+    sources = {cell.row: cell.config["train"]["source"] for cell in run("--study", "stages", execute=False).cells}
+    budget = {row: len(source["sets"]) * source["epochs"] for row, source in sources.items()}
+    assert budget["two"] == budget["twice"] == 2 * budget["one"]
+
+
+def test_transfer_has_one_budget_for_all_rows(run: Run) -> None:
+    cells = run("--study", "transfer", execute=False).cells
+    assert len({cell.row for cell in cells}) == 3
+    assert len({cell.config["train"]["epochs"] for cell in cells}) == 1
+
+
+def test_leakage_pools_all_folds_of_both_kinds(run: Run) -> None:
+    cells = {cell.row: cell for cell in run("--study", "leakage", execute=False).cells}
+    assert len(cells) == 4
+    for row, cell in cells.items():
+        bases = cell.config["train"]["bases"]
+        assert [base["data"]["fold"] for base in bases] == [0, 1, 2]
+        assert {base["data"]["leaky_split"] for base in bases} == {row.endswith("images")}
