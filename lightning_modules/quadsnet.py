@@ -6,6 +6,7 @@ In: grey or colour images in [0, 1] of any size and their classes; out: class pr
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adam
@@ -35,6 +36,8 @@ class QuadSNetModule(ReproModule):
         bn_momentum: of QuadSNet, see the network.
         weights: of a baseline: ``none``, ``imagenet`` or a file.
         loss: Eq. 2 as printed, its capsule form, or cross-entropy.
+        squash: how logits become the v in [0, 1] of Eq. 2. With ``sigmoid`` an absent class rests near its margin;
+            ``softmax`` drives it on towards 0, where the gradient of v^2 vanishes and a rare class never returns.
         class_weights: ``balanced`` weighs a sample by N / (K n_k) of its class, ``none`` all alike.
         class_counts: training samples n_k of each class; needed by ``balanced``.
         lr: learning rate.
@@ -59,6 +62,7 @@ class QuadSNetModule(ReproModule):
         bn_momentum: float = 0.01,  # Sec. II-B: 0.99 as Keras counts it
         weights: str = "none",  # the paper's baselines: ImageNet
         loss: LossName = "margin",  # Eq. 2
+        squash: Literal["sigmoid", "softmax"] = "sigmoid",  # assumed, as the capsules' lengths: each class by itself
         class_weights: Literal["balanced", "none"] = "balanced",  # assumed: "weighted" is all that is said
         class_counts: Sequence[int] | None = None,
         lr: float = 1e-4,  # Sec. III-B
@@ -76,7 +80,7 @@ class QuadSNetModule(ReproModule):
             if network == "quadsnet"
             else TimmClassifier(network, in_channels, num_classes, weights, dropout=dropout)
         )
-        self.on_probabilities = loss != "ce"
+        self.squash = None if loss == "ce" else squash
         self.loss = _loss(loss, _sample_weights(class_weights, class_counts, num_classes))
         self.lr = lr
         self.schedule = schedule
@@ -88,9 +92,11 @@ class QuadSNetModule(ReproModule):
         return result
 
     def batch_loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of images (N, C, H, W) with labels (N,); v of Eq. 2 is the softmax of the logits."""
-        logits = self.logits(images)
-        result: Tensor = self.loss(functional.softmax(logits, dim=1) if self.on_probabilities else logits, labels)
+        """Return the loss of images (N, C, H, W) with labels (N,); the margin losses see the squashed logits."""
+        outputs = self.logits(images)
+        if self.squash is not None:
+            outputs = torch.sigmoid(outputs) if self.squash == "sigmoid" else functional.softmax(outputs, dim=1)
+        result: Tensor = self.loss(outputs, labels)
         return result
 
     def configure_optimizers(self) -> Any:

@@ -21,7 +21,7 @@ class MarginLoss(nn.Module):
     ``capsule`` is the loss it descends from (Sabour et al. 2017, Eq. 4), the norm inside and the hinge
     squared: ``T max(0, m+ - |v|)^2 + lambda (1 - T) max(0, |v| - m-)^2``.
 
-    Both want v in [0, 1], where the margins mean something: hand them ``softmax(logits)``, as
+    Both want v in [0, 1], where the margins mean something: hand them ``sigmoid(logits)``, as
     `QuadSNetModule` does. Raw logits are accepted and give the formula's value, but it sees only their size:
     a class would be "present" with a large negative output.
 

@@ -9,6 +9,8 @@ from lightning_modules._lazy import load
 
 _MODULES = {
     "EGFRNet": "egfr",
+    "QuadSNet": "quadsnet",
+    "TimmClassifier": "timm_classifier",
     "keras_parameter_count": "counting",
     "macs": "counting",
     "trainable_count": "counting",

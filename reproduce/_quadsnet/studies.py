@@ -33,16 +33,25 @@ def streams(options: Options) -> Job:
 
 
 def losses(options: Options) -> Job:
-    """Plan the losses: Eq. 2 as printed, its capsule form, cross-entropy; each weighted and not."""
+    """Plan the losses: Eq. 2 as printed, its capsule form, cross-entropy; each weighted and not; Eq. 2 on a softmax."""
     recipes = [
         Recipe(f"{loss}-{how}", f"{LOSSES[loss]}, {WEIGHTS[how]}", {"loss": loss, "class_weights": how})
         for loss in LOSSES
+        for how in WEIGHTS
+    ]
+    recipes += [
+        Recipe(
+            f"softmax-{how}",
+            f"margin (Eq. 2) of a softmax, {WEIGHTS[how]}",
+            {"squash": "softmax", "class_weights": how},
+        )
         for how in WEIGHTS
     ]
     claims = (
         _gain("the margin loss is better than cross-entropy, weighted", "margin-balanced", "ce-balanced"),
         _gain("the margin loss is better than cross-entropy, unweighted", "margin-none", "ce-none"),
         _gain("weights help the margin loss", "margin-balanced", "margin-none"),
+        _gain("the margin loss wants a sigmoid, not a softmax", "margin-balanced", "softmax-balanced"),
     )
     return _study(options, "loss", "Which loss", recipes, claims, metric_columns(paper=False))
 
