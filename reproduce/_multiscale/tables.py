@@ -190,11 +190,12 @@ def study_scales(options: Options) -> Job:
     recipes = [_short(recipe) for recipe in recipes]
     rows = tuple(RowSpec(r.row, r.label, method=r.row) for r in recipes)
     single = tuple(f"{scale}-auc-ce" for scale in SCALES)
+    weights = tuple(Column(f"weight/{scale}", f"w {scale}", digits=2) for scale in SCALES)
     spec = TableSpec(
         key=KEY,
         number="scales",
         title="Three scales and their ensemble, cross-entropy against AUC cross-entropy (Light10)",
-        columns=(Column("nodule/accuracy", "Acc", scale=100), *lead(options)),
+        columns=(Column("nodule/accuracy", "Acc", scale=100), *lead(options), *weights),
         rows=rows,
         baselines=baselines(options),
         claims=(
