@@ -1,0 +1,121 @@
+"""The segradcam command: every target is planned, wrong words cost one line, ``--explain`` works on a volume."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lightning_modules.segradcam import SEGradCAMModule
+from reproduce import segradcam
+from reproduce._command import Options
+from reproduce._segradcam.protocol import PRESETS, base_of
+from reproduce._segradcam.tables import COMPARATORS
+
+TARGETS = tuple(segradcam.COMMAND.targets)
+
+
+def options(target: str, preset: str = "quick") -> Options:
+    out = f"runs/segradcam-{target.replace(' ', '')}-{preset}"
+    return Options(command="python reproduce/segradcam.py", target=target, preset=preset, out=out)
+
+
+def test_there_are_twelve_targets() -> None:
+    assert len(TARGETS) == 12
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset: str) -> None:
+    job = segradcam.plan(options(target, preset))
+    rows = {row.id for row in job.spec.rows if not row.reason}
+    assert {cell.row for cell in job.cells} == rows
+    assert {cell.table for cell in job.cells} == {job.spec.number}
+    folder = f"runs/segradcam-tablesummary-{preset}"
+    assert {cell.out for one in (*job.before, job) for cell in one.cells} == {folder}
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_what_rests_on_the_network_names_the_very_cells_of_the_network(preset: str) -> None:
+    trained = {cell.config_sha256 for cell in segradcam.plan(options("table network", preset)).cells}
+    for target in ("table 3", "table 4", "figure 10", "figure 12", "study se"):
+        for cell in segradcam.plan(options(target, preset)).cells:
+            if cell.config["kind"] in ("same", "explained"):
+                assert base_of(cell).config_sha256 in trained
+
+
+def test_paper_preset_is_the_paper_s_protocol() -> None:
+    cells = segradcam.plan(options("table network", "paper")).cells
+    trained = [cell for cell in cells if cell.config["kind"] == "trained"]
+    assert len(trained) == 10
+    assert trained[0].config["train"] == {"epochs": 150, "select": "last", "precision": "32-true"}
+    assert set(trained[0].config["module"]) == {"epochs", "seed"}
+
+
+@pytest.mark.parametrize("preset", ["paper", "quick"])
+def test_comparators_have_the_network_s_budget(preset: str) -> None:
+    cells = {cell.row: cell for cell in segradcam.plan(options("table 4", preset)).cells}
+    counts = {
+        row: sum(p.numel() for p in SEGradCAMModule(**cell.config["module"]).network.parameters())
+        for row, cell in cells.items()
+    }
+    assert set(counts) == {*COMPARATORS, "se-relu", "senet"}
+    assert all(abs(count / counts["senet"] - 1) < 0.05 for count in counts.values()), counts
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--table", "7"], "allowed: summary, population"),
+        (["--data", "mri"], "allowed: embedded, lidc, nodulemnist3d"),
+        (["--explain", "x.npy"], "required"),
+        (["--explain", "x.npy", "--point", "1,2", "--checkpoint", "x"], "x: no such file"),
+    ],
+)
+def test_wrong_words_are_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        segradcam.main(words)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    module = SEGradCAMModule(design="bottleneck", widths=(4, 4, 8, 8))
+    content = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+    torch.save({**content, "pytorch-lightning_version": "2.6.0"}, tmp_path / "model.ckpt")
+    return tmp_path / "model.ckpt"
+
+
+def words(volume: Path, checkpoint: Path, point: str, out: Path) -> list[str]:
+    return ["--explain", str(volume), "--checkpoint", str(checkpoint), "--point", point, "--out", str(out)]
+
+
+def test_own_volume_is_classified_and_explained(
+    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hu = np.full((40, 50, 60), -850, np.int16)
+    hu[18:24, 28:34, 38:44] = 30
+    np.save(tmp_path / "scan.npy", hu)
+    assert segradcam.main(words(tmp_path / "scan.npy", checkpoint, "20.5,30.5,40.5", tmp_path / "out")) == 0
+    assert "probability of malignancy" in capsys.readouterr().out
+    assert (tmp_path / "out" / "explanation.png").stat().st_size > 1000
+    with np.load(tmp_path / "out" / "explanation.npz") as found:
+        assert found["cube_hu"].shape == found["heat"].shape == (32, 32, 32)
+        assert found["cube_hu"][15:17, 15:17, 15:17].min() == 30
+        assert found["probability"].sum() == pytest.approx(1)
+
+
+def test_own_volume_errors(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "scan.npy", np.full((40, 50, 60), -850, np.int16) + np.arange(60, dtype=np.int16) * 20)
+    for point, message in (("99,1,1", "outside the volume"), ("1;2;3", "three numbers")):
+        with pytest.raises(SystemExit):
+            segradcam.main(words(tmp_path / "scan.npy", checkpoint, point, tmp_path))
+        assert message in capsys.readouterr().err
+    (tmp_path / "bad.ckpt").write_bytes(b"nothing")
+    with pytest.raises(SystemExit):
+        segradcam.main(words(tmp_path / "scan.npy", tmp_path / "bad.ckpt", "1,1,1", tmp_path))
+    assert "not a checkpoint" in capsys.readouterr().err
