@@ -101,7 +101,7 @@ class ReproDataModule(pl.LightningDataModule):
         check_classes(self.records.labels, parts, records.classes)
         self.parts = parts
         self.images = self._images(records)
-        self.labels = torch.from_numpy(self.records.labels)
+        self.labels = torch.from_numpy(self.records.labels.copy())
 
     def _images(self, records: Records) -> Tensor:
         """Preprocess all images at once to float32 ``(N, C, *spatial)``."""

@@ -85,8 +85,12 @@ class ReproModule(pl.LightningModule):
         """Return class probabilities (N, K) of images (N, C, *spatial), each row summing to 1."""
         return functional.softmax(self.logits(images.contiguous(memory_format=self.memory_format)).float(), dim=1)
 
-    def on_fit_start(self) -> None:
-        """Put convolution weights into the memory order of the images."""
+    def setup(self, stage: str) -> None:
+        """Put convolution weights into the memory order of the images.
+
+        Before DDP wraps the module: its gradient buckets keep the order they saw, and would silently mix up gradients.
+        """
+        del stage
         if self.memory_format is torch.channels_last:
             nn.Module.to(self, memory_format=self.memory_format)
 

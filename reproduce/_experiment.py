@@ -27,6 +27,7 @@ import yaml
 from datamodules.cache import atomic_write, writable_folder
 from datamodules.errors import InputError
 from reproduce._cell import SCHEMA, Cell, code_sha256, source_fingerprint, write_json
+from reproduce._launch import launch
 
 if TYPE_CHECKING:
     from reproduce._outcome import Outcome
@@ -76,7 +77,10 @@ def run(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
     writable_folder(Path(todo[0].out), "--out")
     if todo[0].runtime.devices * todo[0].runtime.num_nodes > 1:
         for cell in todo:
-            _launch(cell, observer)
+            name = f"{cell.table}/{cell.name}"
+            observer.start(name, cell.label, cell.config["train"]["epochs"])
+            launch(cell, name, observer)
+            observer.finish(name)
         return
     trained = [cell for cell in todo if cell.config["train"]["epochs"]]
     computed = [cell for cell in todo if not cell.config["train"]["epochs"]]
@@ -136,21 +140,6 @@ def _work(text: str) -> None:
     _events.put(("start", name, f"{cell.label} · seed {cell.seed} · fold {cell.fold}", cell.config["train"]["epochs"]))
     execute(cell, lambda done, detail: _events.put(("epoch", name, done, detail)), _stop.is_set)
     _events.put(("finish", name))
-
-
-def _launch(cell: Cell, observer: Observer) -> None:
-    """Run one cell in a process of its own, on several devices; the first failing rank ends all of them."""
-    name = f"{cell.table}/{cell.name}"
-    observer.start(name, cell.label, cell.config["train"]["epochs"])
-    cell.work_dir.mkdir(parents=True, exist_ok=True)
-    spec = cell.work_dir / "cell.json"
-    spec.write_text(cell.to_json())
-    command = [sys.executable, "-m", "reproduce._run_cell", str(spec.resolve())]
-    process = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
-    if process.returncode:
-        lines = [line for line in process.stderr.splitlines() if line.strip()] or ["no message"]
-        raise InputError(f"cell {name} failed on {cell.runtime.devices} devices: {lines[-1]}; log: {cell.work_dir}")
-    observer.finish(name)
 
 
 def execute(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], bool]) -> None:

@@ -3,13 +3,14 @@
 In: options and a row's choice of network, loss and batches; out: cells with their whole configuration.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reproduce._cell import Cell
 from reproduce._command import Options
 
+NOTHING: Mapping[str, Any] = {}
 EMBEDDED = "embedded"
 FOLDS = 5  # of data without cohorts of their own
 
@@ -77,30 +78,48 @@ class Recipe:
     data: dict[str, Any]
 
 
-def cells(options: Options, table: str, recipes: Sequence[Recipe]) -> tuple[Cell, ...]:
-    """Return one cell for each recipe, seed and fold, seeds outermost so that early results are whole tables."""
-    seeds = options.seeds or SEEDS[options.preset]
+def cells(
+    options: Options,
+    table: str,
+    recipes: Sequence[Recipe],
+    epochs: int | None = None,
+    seeds: Sequence[int] | None = None,
+    train: Mapping[str, Any] = NOTHING,
+) -> tuple[Cell, ...]:
+    """Return one cell for each recipe, seed and fold, seeds outermost so that early results are whole tables.
+
+    Args:
+        options: what the user asked for.
+        table: which table the cells belong to.
+        recipes: its rows.
+        epochs: instead of the preset's; the user's ``--epochs`` still wins.
+        seeds: instead of the preset's; the user's ``--seeds`` still win.
+        train: further settings of the training.
+    """
+    chosen = options.seeds or seeds or SEEDS[options.preset]
     folds = 1 if options.data == EMBEDDED else (options.folds or FOLDS)
+    length = options.epochs or epochs or PRESETS[options.preset]["train"]["epochs"]
     return tuple(
-        _cell(options, table, recipe, seed, fold) for seed in seeds for fold in range(folds) for recipe in recipes
+        _cell(options, table, recipe, (seed, fold), {**train, "epochs": length})
+        for seed in chosen
+        for fold in range(folds)
+        for recipe in recipes
     )
 
 
-def _cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int) -> Cell:
-    preset = PRESETS[options.preset]
-    epochs = options.epochs or preset["train"]["epochs"]
-    module = {**preset["module"], **recipe.module, "epochs": epochs, "seed": seed, **options.module}
+def _cell(options: Options, table: str, recipe: Recipe, run: tuple[int, int], train: Mapping[str, Any]) -> Cell:
+    preset, (seed, fold) = PRESETS[options.preset], run
+    module = {**preset["module"], **recipe.module, "epochs": train["epochs"], "seed": seed, **options.module}
     data = {
         **preset["data"],
-        **recipe.data,
         "data": options.data,
         "data_root": options.data_root,
         "seed": seed,
         "fold": fold,
         "leaky_split": options.split == "image",
+        **recipe.data,
         **options.datamodule,
     }
-    train = {**preset["train"], "epochs": epochs, "precision": options.precision}
     return Cell(
         key="egfr",
         table=table,
@@ -109,7 +128,7 @@ def _cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int) ->
         seed=seed,
         fold=fold,
         preset=options.preset,
-        config={"module": module, "data": data, "train": train},
+        config={"module": module, "data": data, "train": {**preset["train"], **train, "precision": options.precision}},
         out=options.out,
         command=options.command,
         runtime=options.runtime,
