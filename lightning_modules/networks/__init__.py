@@ -8,8 +8,14 @@ from typing import Any
 from lightning_modules._lazy import load
 
 _MODULES = {
+    "Autoencoder3D": "autoencoder3d",
+    "DenseBinaryTree3D": "dense_binary_tree3d",
+    "DualPathNet3D": "dual_path3d",
     "EGFRNet": "egfr",
+    "MultiCropNet3D": "multicrop3d",
     "QuadSNet": "quadsnet",
+    "SENet3D": "senet3d",
+    "ThreePlaneResNet": "three_plane",
     "TimmClassifier": "timm_classifier",
     "keras_parameter_count": "counting",
     "macs": "counting",

@@ -154,7 +154,8 @@ def _matrix(kept: dict[str, Maps], labels: dict[str, str]) -> Any:
             said = CLASSES[first["probability"][case].argmax()]
             axes[3 * block, 0].set_title(f"{CLASSES[first['label'][case]]},\nsaid {said}", fontsize=6, loc="left")
         for column, row in enumerate(methods, start=1):
-            axes[0, column].set_title(labels[row].replace(", ", ",\n").replace(" ", "\n", 1), fontsize=6)
+            heading = labels[row].replace("propagation", "prop.").replace(" ", "\n", 1)
+            axes[0, column].set_title(heading, fontsize=5.5, weight="normal")
         scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, 1), "viridis")
         canvas.colorbar(
             scale, ax=axes, location="bottom", shrink=0.4, aspect=40, label="relevance, share of the maximum"
