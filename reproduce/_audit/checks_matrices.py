@@ -15,7 +15,8 @@ from reproduce._audit.findings import Finding, Result
 from reproduce._audit.intervals import CUTTING, ROUNDING, Interval, is_binary, rates_of
 from reproduce._audit.model import Paper, Row, Table
 
-SEARCH_LIMIT = 1000
+SEARCH_LIMIT = 1000  # largest n tried
+BUDGET = 300_000  # matrices looked at before a search ends: coarse percentages fit too many
 Ints = NDArray[np.int64]
 
 
@@ -94,24 +95,35 @@ def confusion_matrices(paper: Paper, table: Table) -> Result:
         if len(rates) < 2 or not sizes:
             continue
         tested += len(rates)
-        best = explain(rates, sizes, cohort.positives if cohort else None)
+        best, tried = explain(rates, sizes, cohort.positives if cohort else None)
         if len(best[0].matrices) < len(rates):
-            findings.append(_finding(table, group, rows, len(rates), best, sizes))
+            findings.append(_finding(table, group, rows, len(rates), best, sizes[:tried]))
     return Result("confusion_matrices", tested, tuple(findings))
 
 
-def explain(rates: Mapping[str, Rates], sizes: Sequence[int], positives: int | None) -> list[Explanation]:
-    """For each reading the smallest test set among those that explain the most rows."""
+def explain(
+    rates: Mapping[str, Rates], sizes: Sequence[int], positives: int | None
+) -> tuple[list[Explanation], int]:
+    """For each reading the smallest test set among those that explain the most rows, and how many sizes were tried.
+
+    The search ends where the first reading, the printed one, explains every row: then there is nothing to find.
+    """
+    printed = next(iter(READINGS))
     best = {reading: Explanation(reading) for reading in READINGS}
+    tried, seen = 0, 0
     for n in sizes:
+        tried += 1
         found = {row_id: list(candidates(row, n)) for row_id, row in rates.items()}
+        seen += sum(map(len, found.values()))
         for reading, as_matrix in READINGS.items():
             matrices = {
                 row_id: [m for parts in listed if _has_f1(m := as_matrix(*parts), rates[row_id].f1)]
                 for row_id, listed in found.items()
             }
             best[reading] = _better(best[reading], _best_share(reading, n, matrices, positives))
-    return list(best.values())
+        if len(best[printed].matrices) == len(rates) or seen > BUDGET:
+            break
+    return list(best.values()), tried
 
 
 def _best_share(reading: str, n: int, matrices: Mapping[str, list[Matrix]], positives: int | None) -> Explanation:
