@@ -37,7 +37,7 @@ class QuadSNetModule(ReproModule):
         weights: of a baseline: ``none``, ``imagenet`` or a file.
         loss: Eq. 2 as printed, its capsule form, or cross-entropy.
         squash: how logits become the v in [0, 1] of Eq. 2. With ``sigmoid`` an absent class rests near its margin;
-            ``softmax`` drives it on towards 0, where the gradient of v^2 vanishes and a rare class never returns.
+            ``softmax`` drives it on towards 0, where the gradient of v^2 vanishes and a rare class is slow to return.
         class_weights: ``balanced`` weighs a sample by N / (K n_k) of its class, ``none`` all alike.
         class_counts: training samples n_k of each class; needed by ``balanced``.
         lr: learning rate.
