@@ -76,7 +76,7 @@ def judge_masks(cell: Cell, module: ReproModule, data: ReproDataModule, history:
         predictions=frame.assign(dice=dice, jaccard=jaccard),
         history=history,
         parameters=trainable_count(module.network),
-        macs=macs(module.network, (1, 1, *data.images.shape[2:])),
+        macs=macs(module.network, (1, *data.images.shape[2:])),
         marks=("leaky split",) if data.parts.leaky else (),
     )
 
