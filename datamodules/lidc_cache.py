@@ -26,7 +26,7 @@ from datamodules.cache import cache_root
 from datamodules.errors import InputError
 from datamodules.lidc_database import database_path, database_stamp
 from datamodules.lidc_table import TABLE_VERSION, NoduleStore, load_store
-from datamodules.render_pool import RenderTask, refuse_in_import, render_tasks
+from datamodules.render_pool import RenderTask, render_tasks
 from datamodules.render_store import LedgerEntry, RenderStore
 from datamodules.rendering import RENDER_VERSION, appearance_of, check_grid
 
@@ -154,7 +154,6 @@ def _filled(
     workers: int,
 ) -> tuple[RenderStore, list[str]]:
     """Return the complete store of a selection, rendering what is missing."""
-    refuse_in_import()
     check_grid(size, spacing)
     ids = _selection(table)
     nodules = load_store(cache_dir)

@@ -5,9 +5,11 @@ import neither torch nor the cache, and end with the process that started them, 
 """
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -74,7 +76,7 @@ def render_tasks(tasks: Sequence[RenderTask], workers: int) -> Iterator[Renderin
     """Render tasks on ``workers`` processes and yield the results in the tasks' order.
 
     Raises:
-        InputError: the calling script starts its work on import, so that every worker would do it again.
+        InputError: a worker died.
     """
     if workers <= 1 or len(tasks) < _FEW or multiprocessing.current_process().daemon:
         yield from map(render_task, tasks)
@@ -82,24 +84,31 @@ def render_tasks(tasks: Sequence[RenderTask], workers: int) -> Iterator[Renderin
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_settle_worker)
     try:
-        yield from pool.map(render_task, tasks, chunksize=2)
+        with _main_hidden():
+            renderings = pool.map(render_task, tasks, chunksize=2)
+        yield from renderings
     except BrokenProcessPool as error:
         raise InputError(
-            "a rendering process died. If this is a script, put its work under `if __name__ == '__main__':`; "
-            "if memory ran out, or to render in this process, pass workers=1. What was rendered is kept"
+            "a rendering process died, perhaps for want of memory; start again, what was rendered is kept; "
+            "workers=1 renders in this process"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def refuse_in_import() -> None:
-    """Stop a script without a main guard from waiting, in its own worker, for the lock its parent holds.
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep workers that start now from importing the calling script.
 
-    Raises:
-        InputError: this process is a spawned worker that is still importing its parent's script.
+    They need nothing of it; it may import torch, or (without a main guard) do its work again in each of them.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise InputError("this script renders while it is imported; put its work under `if __name__ == '__main__':`")
+    main = sys.modules["__main__"].__dict__
+    hidden = {name: main.get(name) for name in ("__file__", "__spec__")}
+    main.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        main.update(hidden)
 
 
 def _settle_worker() -> None:

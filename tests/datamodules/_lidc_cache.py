@@ -35,7 +35,7 @@ def decided_nodules() -> pd.DataFrame:
 
 
 def short_selection(count: int) -> pd.DataFrame:
-    """Every so-manieth decided nodule of at most 20 mm: quick to render, and of all kinds."""
+    """Evenly chosen decided nodules of at most 20 mm: quick to render, and of all kinds."""
     table = decided_nodules()
     small = table[table["diameter_mm"] <= 20]
     return small.iloc[:: len(small) // count].head(count).reset_index(drop=True)

@@ -12,7 +12,7 @@ from datamodules.errors import InputError
 from datamodules.lidc import consensus_mask, nodules
 from tests.datamodules._lidc_cache import cache_folder, decided_nodules
 
-COLUMNS = [
+COLUMNS = (
     "nodule_id",
     "scan_id",
     "patient_id",
@@ -36,7 +36,7 @@ COLUMNS = [
     "pixel_spacing_mm",
     "slice_thickness_mm",
     "is_from_initial",
-]
+)
 
 
 @pytest.fixture(scope="module")

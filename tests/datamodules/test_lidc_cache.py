@@ -39,10 +39,10 @@ def store_folder(folder: Path) -> Path:
     return found
 
 
-def start(folder: Path, table: pd.DataFrame, workers: int) -> "subprocess.Popen[str]":
-    script = folder / "render_them.py"
-    script.write_text(SCRIPT, encoding="utf-8")
-    command = [sys.executable, str(script), str(folder), ",".join(table["nodule_id"]), str(workers)]
+def start(folder: Path, table: pd.DataFrame, workers: int, script: str = SCRIPT) -> "subprocess.Popen[str]":
+    path = folder / "render_them.py"
+    path.write_text(script, encoding="utf-8")
+    command = [sys.executable, str(path), str(folder), ",".join(table["nodule_id"]), str(workers)]
     environment = os.environ | {"PYTHONPATH": str(Path(lidc_cache.__file__).parents[1])}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes)
@@ -164,14 +164,11 @@ def test_two_processes_render_one_cache(folder: Path) -> None:
     assert sums == {rendered_volumes(table, 32, 1.0, 0, cache_dir=folder, workers=1).sha256}
 
 
-def test_script_without_guard_is_told_so(folder: Path) -> None:
-    script = folder / "unguarded.py"
-    script.write_text(SCRIPT.replace('if __name__ == "__main__":', "if True:"), encoding="utf-8")
-    command = [sys.executable, str(script), str(folder), ",".join(short_selection(10)["nodule_id"]), "2"]
-    environment = os.environ | {"PYTHONPATH": str(Path(lidc_cache.__file__).parents[1])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode != 0
-    assert "if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+def test_workers_do_not_import_the_calling_script(folder: Path) -> None:
+    table = short_selection(10)
+    script = "print('imported')\n" + SCRIPT.replace('if __name__ == "__main__":', "if True:")
+    output = start(folder, table, workers=2, script=script).communicate(timeout=120)[0].split()
+    assert output == ["imported", rendered_volumes(table, 32, 1.0, 0, cache_dir=folder, workers=1).sha256]
 
 
 def test_progress_is_told_in_lines_where_there_is_no_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,6 +193,6 @@ def test_selection_must_be_one(folder: Path) -> None:
 
 
 def test_full_disk_is_said_before_rendering(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lidc_cache.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr(lidc_cache.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     with pytest.raises(InputError, match="rendering needs 1 MB .* 0 MB are free; free space or choose"):
         rendered_volumes(short_selection(1), 64, 1.0, 0, cache_dir=folder)

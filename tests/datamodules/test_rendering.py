@@ -17,7 +17,7 @@ from tests.datamodules._background import auc_interval, background_statistics, c
 from tests.datamodules._lidc_cache import cache_folder, decided_nodules, short_selection
 
 SHOWN = ("texture", "margin", "calcification_class", "internal_structure_class", "slice_thickness_mm")
-HIDDEN = [
+HIDDEN = (
     "malignancy_mean",
     "malignancy_median",
     "malignancy_ratings",
@@ -33,7 +33,7 @@ HIDDEN = [
     "patient_id",
     "is_from_initial",
     "contrast_used",
-]
+)
 PLAIN = Appearance("plain", texture=5.0, margin=5.0, calcification=6, internal_structure=1, slice_thickness=1.0)
 
 
