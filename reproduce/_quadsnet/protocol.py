@@ -67,8 +67,8 @@ ASSUMPTIONS = {
     "the rest to validation; patients stay together where they are known.",
     "metrics": "7. Table III's 'sensitivity' and 'specificity' of the skin data fit its other columns and 1800 : 1497 "
     "images only as PPV and NPV: both readings are shown.",
-    "quick": "8. quick: lr 1e-3 (embedded 2e-3) with cosine decay, batch-norm momentum 0.1, few epochs, the last one, small images, "
-    "networks from scratch (the paper's baselines are pre-trained): not the paper's protocol.",
+    "quick": "8. quick: lr 1e-3 (embedded 2e-3) with cosine decay, batch-norm momentum 0.1, few epochs, the last "
+    "one, small images, networks from scratch (the paper's baselines are pre-trained): not the paper's protocol.",
     "thinned": "9. Training and validation are made 1:10 imbalanced by the seed; the test part is not.",
     "widths": "10. quick on embedded data: QuadSNet at a quarter of its width (328,000 parameters).",
     "smoke": "8. smoke: 150 images a kind, 3 epochs, tiny widths: proves that the code runs, measures nothing.",
