@@ -7,6 +7,7 @@ In: cubes of 32^3 voxels in [0, 1]; out: class probabilities. Sec. 3.1.6 and 5.1
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
@@ -136,10 +137,17 @@ class SEGradCAMModule(ReproModule):
 
     def batch_loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy of cubes (N, 1, 32, 32, 32) with labels (N,), or the autoencoder's first loss."""
-        if isinstance(self.network, Autoencoder3D) and self.current_epoch < self.pretrain_epochs:
-            return self.network.reconstruction_loss(images)
+        if isinstance(self.network, Autoencoder3D):
+            return self._autoencoder_loss(self.network, images, labels)
         loss: Tensor = self.loss(self.network(images), labels)
         return loss
+
+    def _autoencoder_loss(self, network: Autoencoder3D, images: Tensor, labels: Tensor) -> Tensor:
+        """Reconstruction first, classification then; the idle half takes part with weight 0, as DDP demands."""
+        learns_to_see = self.current_epoch < self.pretrain_epochs
+        loss: Tensor = network.reconstruction_loss(images) if learns_to_see else self.loss(network(images), labels)
+        idle = network.classifier if learns_to_see else network.decoder
+        return loss + 0 * torch.stack([parameter.sum() for parameter in idle.parameters()]).sum()
 
     def configure_optimizers(self) -> Any:
         """SGD, Sec. 5.1."""

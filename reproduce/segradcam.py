@@ -71,7 +71,10 @@ COMMAND = Command(
     },
     job=plan,
     classes=classes,
-    flags={"luna16": "folder with LUNA16's seriesuids.csv, for --table population"},
+    flags={
+        "luna16": "folder with LUNA16's seriesuids.csv, for --table population",
+        "explain": "a CT volume of yours, with --point z,y,x and --checkpoint model.ckpt: explain a nodule in it",
+    },
     citations=(
         (
             "paper",

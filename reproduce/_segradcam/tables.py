@@ -209,7 +209,9 @@ def trust(options: Options) -> Job:
 
 
 def summary(options: Options) -> Job:
-    """Plan the default: population, network, explanations, and the nodules with their maps."""
+    """Plan the default: population, network, and, where the data have masks, explanations with their figures."""
+    if options.data != EMBEDDED:  # no masks to measure explanations on
+        return replace(network(options), before=(population(options),) if options.data == "lidc" else ())
     found, ours = trust(options), network(options)
     return replace(found, before=(population(options), ours), figures=figures.summary(ours, found))
 

@@ -1,11 +1,13 @@
 """The segradcam command: every target is planned, wrong words cost one line, ``--explain`` works on a volume."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from datamodules.errors import InputError
 from lightning_modules.segradcam import SEGradCAMModule
 from reproduce import segradcam
 from reproduce._command import Options
@@ -42,6 +44,14 @@ def test_what_rests_on_the_network_names_the_very_cells_of_the_network(preset: s
         for cell in segradcam.plan(options(target, preset)).cells:
             if cell.config["kind"] in ("same", "explained"):
                 assert base_of(cell).config_sha256 in trained
+
+
+def test_data_without_masks_are_classified_and_not_explained() -> None:
+    job = segradcam.plan(replace(options("table summary"), data="nodulemnist3d", data_root="."))
+    assert job.spec.number == "network"
+    assert [cell.config["data"]["data"] for cell in job.cells] == ["nodulemnist3d"]
+    with pytest.raises(InputError, match="carries no nodule masks"):
+        segradcam.plan(replace(options("figure 12"), data="nodulemnist3d", data_root="."))
 
 
 def test_paper_preset_is_the_paper_s_protocol() -> None:
