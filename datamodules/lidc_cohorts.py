@@ -4,6 +4,7 @@ In: the nodule table; out: :class:`Records` whose test cohort is LIDC's initial 
 """
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from datamodules.lidc import nodules
@@ -29,6 +30,12 @@ def labelled_nodules(cache_dir: str | None = None, limit_patients: int = 0) -> p
         order = table.groupby("cohort")["patient_id"].transform(lambda ids: pd.factorize(ids, sort=True)[0])
         table = table[order < limit_patients]
     return table.reset_index(drop=True)
+
+
+def slice_masks(cache_dir: str | None = None, limit_patients: int = 0) -> npt.NDArray[np.bool_]:
+    """Return the consensus masks (N, 64, 64) of the slices of :func:`embedded_slices`, in their order."""
+    chosen = labelled_nodules(cache_dir, limit_patients)
+    return nodule_slices(chosen, size=64, seed=RENDERING_SEED, cache_dir=cache_dir, progress=False).masks()
 
 
 def embedded_slices(cache_dir: str | None = None, limit_patients: int = 0, progress: bool = False) -> Records:

@@ -106,13 +106,9 @@ class ReproModule(pl.LightningModule):
         if self.augment is not None:
             images = self.augment(images, batch["index"], step_seed(self.seed, self.global_step))
         loss = self.batch_loss(images.contiguous(memory_format=self.memory_format), batch["label"])
-        self.train_loss_mean.update(loss.detach())
+        self.train_loss_mean.update(loss.detach())  # the mean over ranks is the global batch's, by their scaling
+        self.log("train/loss", self.train_loss_mean, on_step=False, on_epoch=True)
         return loss
-
-    def on_train_epoch_end(self) -> None:
-        """Log the mean loss of the epoch's steps; the mean over ranks is the global batch's, by their scaling."""
-        self.log("train/loss", self.train_loss_mean.compute())
-        self.train_loss_mean.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect cross-entropy and probabilities of one batch; computed once over all ranks at the epoch's end."""

@@ -129,6 +129,7 @@ class TableSpec:
         number: as the paper prints it: ``"5"``, ``"complexity"``.
         levels: the levels whose metrics are recomputed from predictions.
         classes: names of the classes in figures; the last of two is the positive one.
+        source: whose results fill it, where they are another table's.
         ranked: whether to say that rows cannot be told apart, when they cannot.
         mixed_data: rows are measured on different data sets, which their labels name.
     """
@@ -146,6 +147,7 @@ class TableSpec:
     ranked: bool = True
     mixed_data: bool = False
     kind: Literal["Table", "Figure", "Study"] = "Table"
+    source: str = ""
 
     @property
     def name(self) -> str:

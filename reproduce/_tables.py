@@ -183,7 +183,8 @@ def _choose(row: str, results: Sequence[Result], current: Current) -> _Choice:
 
 
 def _check_one_protocol(spec: TableSpec, results: Sequence[Result]) -> None:
-    tables = {f"{r.content['key']} {r.content['table']}" for r in results} | {f"{spec.key} {spec.number}"}
+    own = f"{spec.key} {spec.source or spec.number}"
+    tables = {f"{r.content['key']} {r.content['table']}" for r in results} | {own}
     presets = {str(r.content["preset"]) for r in results}
     data = set() if spec.mixed_data else {str(r.data["name"]) for r in results}
     for name, values in (("tables", tables), ("presets", presets), ("data sets", data)):

@@ -43,17 +43,27 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
     return train_cell(cell, lambda: module(**cell.config["module"]), data, report, stop, measure)
 
 
+def figure4(options: Options) -> Job:
+    """Plan Figure 4 (imports matplotlib)."""
+    from reproduce._egfr import figures
+
+    return figures.figure4(options)
+
+
 def plan(options: Options) -> Job:
     """Return the cells and the table of the chosen target."""
-    from reproduce._egfr import counts, studies, tables
+    from reproduce._egfr import clinical, comparators, counts, studies, tables
 
     plans: dict[str, Callable[[Options], Job]] = {
         "table 1": counts.table1,
         "table 2": counts.table2,
+        "table 3": clinical.table3,
         "table 4": counts.table4,
         "table 5": tables.table5,
         "table 6": tables.table6,
+        "table 7": comparators.table7,
         "table complexity": counts.complexity,
+        "figure 4": figure4,
         "figure 5": studies.figure5,
         "figure 6": lambda chosen: studies.curves(chosen, "6"),
         "figure 7": lambda chosen: studies.curves(chosen, "7"),
@@ -70,9 +80,12 @@ COMMAND = Command(
         "table 5": "four training strategies (the default)",
         "table 1": "the sampler's groups and proportions",
         "table 2": "image counts",
+        "table 3": "the cohort from a clinical table, p-values recomputed",
         "table 4": "parameters and operations",
         "table 6": "five networks x four losses",
+        "table 7": "classical comparators",
         "table complexity": "the cost model, Eqs. 12-14",
+        "figure 4": "samples of both classes",
         "figure 5": "accuracy against batch size",
         "figure 6": "loss curves of training strategies",
         "figure 7": "loss curves of the networks",
@@ -86,6 +99,7 @@ COMMAND = Command(
     },
     job=plan,
     classes=classes,
+    flags={"clinical-csv": "clinical table of NSCLC Radiogenomics (Table 3)"},
     citations=(
         (
             "paper",

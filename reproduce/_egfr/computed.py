@@ -16,6 +16,7 @@ from lightning_modules.losses.complexity import batch_training_flops, mixed_loss
 from lightning_modules.networks.counting import keras_parameter_count, macs
 from lightning_modules.networks.egfr import EGFRNet
 from reproduce._cell import Cell
+from reproduce._egfr import clinical, comparators
 from reproduce._papers import load_paper
 from reproduce._training import Outcome, data_block
 
@@ -26,7 +27,8 @@ NO_DATA = {"name": "none", "kind": "no data: computed from the definition", "tas
 
 def compute(cell: Cell) -> Outcome:
     """Compute one row of a table without training."""
-    return {"1": groups, "2": counts, "4": network, "complexity": complexity}[cell.table](cell)
+    rows = {"1": groups, "2": counts, "3": clinical.compute, "4": network, "7": comparators.compute}
+    return {**rows, "complexity": complexity}[cell.table](cell)
 
 
 def _data(cell: Cell) -> EGFRDataModule:

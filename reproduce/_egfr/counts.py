@@ -71,13 +71,14 @@ def table2(options: Options) -> Job:
         number="2",
         title="The construction of the dataset",
         columns=(
-            Column("images/positive", f"{positive}", paper="mutant", digits=0),
-            Column("images/negative", f"{negative}", paper="wild", digits=0),
-            Column("images/share", f"{positive}, %", scale=100),
+            Column("images/positive", f"class 1 ({positive})", paper="mutant", digits=0),
+            Column("images/negative", f"class 0 ({negative})", paper="wild", digits=0),
+            Column("images/share", "class 1, %", scale=100),
             Column("images/patients", "patients", digits=0),
         ),
         rows=rows("2", recipes),
         notes=(
+            "Class 1 is EGFR-mutant in the paper.",
             "The paper's shares of training images are 80.05 % of the mutant and 80.01 % of the wild-type ones, in "
             "cohorts of 155 and 56 patients from two hospitals: what a random split of all images would give.",
         ),
@@ -101,7 +102,7 @@ def table4(options: Options) -> Job:
         ),
         rows=rows("4", recipes),
         notes=(
-            "The paper prints no widths; ours are fitted to its parameters, BatchNorm counted 4 a channel as Keras does.",
+            "The paper prints no widths; ours fit its parameters, BatchNorm counted 4 a channel as Keras does.",
             "No family of widths fits its FLOPs as well: ResNet34 and ResNet18 of one family differ in parameters by a "
             "factor of at least 1.66, the table's differ by 1.29.",
         ),

@@ -31,6 +31,7 @@ def figure5(options: Options) -> Job:
         key=KEY,
         number="5",
         kind="Figure",
+        source="figure5",
         title="Accuracy against the batch size",
         columns=columns(options),
         rows=rows,
@@ -57,6 +58,7 @@ def curves(options: Options, figure: str) -> Job:
         key=KEY,
         number=figure,
         kind="Figure",
+        source=source,
         title="Loss curves, random selection against batch training"
         if figure == "6"
         else "Loss curves of the networks",

@@ -3,6 +3,10 @@
 In: options; out: a :class:`~reproduce._command.Job`. The paper's numbers come from ``reproduce/papers/egfr.yaml``.
 """
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 from reproduce._command import Job, Options
 from reproduce._egfr.parts import (
     BATCHES,
@@ -55,7 +59,7 @@ def table5(options: Options) -> Job:
         levels=levels(options),
         classes=CLASSES[options.data],
     )
-    return Job(spec, cells(options, "5", recipes), assumptions(options), prepare=preparation(options))
+    return Job(spec, cells(options, "5", recipes), assumptions(options), drawn(options), preparation(options))
 
 
 def table6_recipes(options: Options) -> list[Recipe]:
@@ -90,7 +94,18 @@ def table6(options: Options) -> Job:
         levels=levels(options),
         classes=CLASSES[options.data],
     )
-    return Job(spec, cells(options, "6", recipes), assumptions(options), prepare=preparation(options))
+    return Job(spec, cells(options, "6", recipes), assumptions(options), drawn(options), preparation(options))
+
+
+def drawn(options: Options) -> Callable[[Any, Path], Sequence[Any]]:
+    """Return what draws a trained table's examples; matplotlib is imported when it is called."""
+
+    def draw(view: Any, out: Path) -> Sequence[Any]:
+        from reproduce._egfr.figures import Gallery
+
+        return Gallery(options)(view, out)
+
+    return draw
 
 
 def _claim(text: str, better: str, worse: str, over: tuple[str, ...]) -> ClaimSpec:

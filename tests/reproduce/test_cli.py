@@ -79,9 +79,13 @@ def test_help_is_quick_and_imports_no_torch() -> None:
 
 def test_runs_from_any_folder_and_names_the_fix_when_not_installed(tmp_path: Path) -> None:
     script = str(ROOT / "reproduce" / "egfr.py")
-    there = subprocess.run([sys.executable, script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    there = subprocess.run(
+        [sys.executable, script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert there.returncode == 0
-    bare = subprocess.run([sys.executable, "-I", "-S", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    bare = subprocess.run(
+        [sys.executable, "-I", "-S", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert bare.returncode == 1
     assert bare.stderr.startswith("medrepro is not installed")
     assert len(bare.stderr.strip().splitlines()) == 1

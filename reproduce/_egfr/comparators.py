@@ -1,0 +1,112 @@
+"""Table 7 of the egfr paper: the network beside shape and first-order features with classical classifiers.
+
+In: options; out: a job and, row by row, predictions of the test cohort. The studies that the paper cites were measured
+on their own patients: their rows are blank.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from datamodules.egfr import HU_WINDOW, EGFRDataModule
+from datamodules.handcrafted import feature_table
+from datamodules.lidc_cohorts import slice_masks
+from reproduce._cell import Cell
+from reproduce._classical import Classifier, fit_predict
+from reproduce._command import Job, Options
+from reproduce._egfr.parts import CLASSES, KEY, baselines, columns, levels, network_label, rows
+from reproduce._egfr.protocol import EMBEDDED, Recipe, assumptions, cells, preparation
+from reproduce._outcome import Outcome
+from reproduce._papers import load_paper
+from reproduce._spec import RowSpec, TableSpec
+from reproduce._training import baseline_scores, data_block
+
+FAMILIES = ("shape", "size", "intensity")  # assumed: what the cited radiomics studies have in common
+CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
+    "features-forest": ("forest", "shape + first-order features, random forest"),
+    "features-svm": ("svm", "shape + first-order features, SVM"),
+    "features-tree": ("tree", "shape + first-order features, decision tree"),
+}
+CITED = "another study's patients: cited, not reproduced"
+PRINTED = ("image/sensitivity", "image/specificity", "image/accuracy", "image/auc")
+
+
+def table7(options: Options) -> Job:
+    """Plan Table 7."""
+    backbone = "resnet34" if options.preset == "paper" else "resnet18"
+    ours = Recipe(
+        "ours", f"{network_label(backbone, options)} ML, batch training", {"backbone": backbone}, {"batches": "bt"}
+    )
+    classical = [Recipe(row, label, {}, {}) for row, (_, label) in CLASSIFIERS.items()]
+    if options.data == "nsclc-slices":
+        classical = []  # no mask, so no shape
+    computed = [
+        replace(cell, config={**cell.config, "train": {"epochs": 0, "select": "last"}})
+        for cell in cells(options, "7", classical)
+    ]
+    printed = load_paper(KEY).table("7")
+    cited = [Recipe(row, printed.rows[row].label, {}, {}) for row in printed.rows if row != "ours"]
+    spec = TableSpec(
+        key=KEY,
+        number="7",
+        title="Comparison of the studies",
+        columns=columns(options, PRINTED),
+        rows=(
+            *(replace(row, reason=CITED) for row in rows("7", cited)),
+            *rows("7", [ours]),
+            *(RowSpec(recipe.row, recipe.label, below=True) for recipe in classical),
+        ),
+        baselines=baselines(options),
+        levels=levels(options),
+        classes=CLASSES[options.data],
+        notes=("Classifiers choose their parameters on inner folds of training patients; the features are of each "
+               "nodule's largest slice, and all its slices share the nodule's score.",),
+    )  # fmt: skip
+    job_cells = (*cells(options, "7", [ours]), *computed)
+    return Job(spec, job_cells, assumptions(options), prepare=preparation(options))
+
+
+def compute(cell: Cell) -> Outcome:
+    """Fit one classifier on the training cohort's nodules and predict the test cohort's slices."""
+    data = EGFRDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    data.setup()
+    nodule = data.records.table["nodule_id"].to_numpy()
+    largest = data.records.table.groupby("nodule_id")["mask_pixels"].idxmax()
+    features = feature_table(*_images_and_masks(data, largest.to_numpy()), FAMILIES).set_index(largest.index)
+    fitted = np.concatenate([data.parts.train, data.parts.val])
+    train = data.records.table.iloc[fitted].drop_duplicates("nodule_id").set_index("nodule_id")
+    test = data.records.table.iloc[data.parts.test]
+    names = test["nodule_id"].unique()
+    scores = fit_predict(
+        features.loc[train.index],
+        train["label"].to_numpy(dtype=np.int64),
+        train["patient_id"].to_numpy(dtype=np.str_),
+        features.loc[names],
+        CLASSIFIERS[cell.row][0],
+        cell.seed,
+    )
+    probability = pd.Series(scores, index=names).loc[nodule[data.parts.test]].to_numpy(dtype=np.float64)
+    return Outcome(data=data_block(data), predictions=_predictions(data, test, np.asarray(probability)))
+
+
+def _images_and_masks(
+    data: EGFRDataModule, index: npt.NDArray[np.int64]
+) -> tuple[list[npt.NDArray[np.float64]], list[npt.NDArray[np.bool_]]]:
+    """Return HU images and masks of the slices at ``index``; on masked slices the mask is where they are not 0."""
+    images = np.asarray(data.records.images[index, 0], dtype=np.float64)
+    if data.data == EMBEDDED:
+        return list(images), list(slice_masks(data.cache_dir, data.limit_patients)[index])
+    low, high = HU_WINDOW
+    return list(low + images / 255 * (high - low)), list(images > 0)
+
+
+def _predictions(data: EGFRDataModule, test: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd.DataFrame:
+    frame = test[["sample_id", "patient_id", "nodule_id", "label"]].reset_index(drop=True)
+    frame["prob_0"], frame["prob_1"] = 1 - probability, probability
+    for name, score in baseline_scores(data).items():
+        frame[f"baseline_{name}"] = score
+    for column in data.baseline_columns().values():
+        frame[column] = test[column].to_numpy(dtype=np.float32)
+    return frame
