@@ -104,7 +104,7 @@ def bare(work: Work) -> list[float]:
     """Nothing but the steps: one indexing a batch, NHWC memory, no framework."""
     network = EGFRNet(work.backbone, work.scale).to(work.device).to(memory_format=torch.channels_last)
     augment = BatchAugment(rotation=180.0)
-    loss, optimizer = MixedLoss(), Adam(network.parameters(), LR, weight_decay=WEIGHT_DECAY)
+    loss, optimizer = MixedLoss(), Adam(network.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=True)
     images, labels = work.images.to(work.device), work.labels.to(work.device)
     ends = []
     for epoch in range(work.epochs):
@@ -122,7 +122,7 @@ def naive(work: Work) -> list[float]:
     """The loop of a first tutorial: a loader that stacks samples, PyTorch's own memory order."""
     network = EGFRNet(work.backbone, work.scale).to(work.device)
     augment = BatchAugment(rotation=180.0)
-    loss, optimizer = MixedLoss(), Adam(network.parameters(), LR, weight_decay=WEIGHT_DECAY)
+    loss, optimizer = MixedLoss(), Adam(network.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=True)
     dataset = TensorDataset(work.images, work.labels, torch.arange(len(work.labels)))
     loader = DataLoader(dataset, batch_size=work.batch_size, shuffle=True)
     ends = []

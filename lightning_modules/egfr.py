@@ -88,7 +88,7 @@ class EGFRModule(ReproModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam, Sec. 3.1.2."""
-        optimizer = Adam(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        optimizer = Adam(self.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         if self.schedule == "constant":
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": CosineAnnealingLR(optimizer, self.epochs)}

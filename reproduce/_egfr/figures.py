@@ -95,7 +95,7 @@ class Gallery:
 
     def __call__(self, view: TableView, out: Path) -> Sequence[Figure]:
         """Return the gallery, or nothing where the last row has no predictions; also saved below ``out``."""
-        runs = view.evidence.rows.get(view.rows[-1].id, {})
+        runs = view.evidence.rows.get(view.spec.rows[-1].id, {})
         result = next(iter(runs.values()), None)
         if result is None or result.predictions is None:
             return ()
@@ -106,7 +106,7 @@ class Gallery:
         found = [
             self._example(source, place[frame["sample_id"].iloc[i]], float(frame["prob_1"].iloc[i])) for i in chosen
         ]
-        caption = f"{view.rows[-1].label}, first run: the surest of each kind, one a patient."
+        caption = f"{view.spec.rows[-1].label}, first run: the surest of each kind, one a patient."
         figure = gallery(found, "Examples right and wrong", caption)
         if figure is None:
             return ()
