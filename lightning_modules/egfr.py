@@ -5,7 +5,6 @@ In: 64 x 64 CT patches and EGFR status (or what stands in for it); out: class pr
 
 from typing import Literal
 
-from lightning_modules.networks.egfr import EGFRNet
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -15,6 +14,7 @@ from datamodules.augment import BatchAugment
 from lightning_modules.base import ReproModule
 from lightning_modules.losses.metric_learning import LiftedCrossEntropyLoss, TripletCrossEntropyLoss
 from lightning_modules.losses.mixed import MixedLoss
+from lightning_modules.networks.egfr import EGFRNet
 
 Backbone = Literal["vgg16", "resnet18", "resnet34", "resnet50", "densenet"]
 LossName = Literal["ce", "ctl", "cil", "ml"]
