@@ -28,7 +28,7 @@ from datamodules.livecell import read_livecell
 from datamodules.loader import ResumableLoader
 from datamodules.records import Records
 from datamodules.resizing import ResizeMode, resize_images
-from datamodules.samplers import RandomBatchSampler
+from datamodules.samplers import EpochBatchSampler, RandomBatchSampler
 from datamodules.splits import Indices, Split, fold_split, holdout
 
 DataName = Literal["embedded", "source", "folder", "livecell", "breakhis"]
@@ -179,7 +179,7 @@ class CellLineDataModule(ReproDataModule):
     def _images(self, records: Records) -> Tensor:
         """Return originals, then every augmented copy: row k N + i is draw k of image i."""
         originals: npt.NDArray[np.uint8] = np.asarray(records.images, dtype=np.uint8)
-        copies = [self.augment(originals, self.seed, k + 1) for k in range(self.draws)] if self.augment else []
+        copies = [_copy(self.source, self.augment, self.seed, k + 1) for k in range(self.draws)] if self.augment else []
         return torch.cat([self._one_set(images, records) for images in (originals, *copies)])
 
     def _one_set(self, images: npt.NDArray[np.uint8], records: Records) -> Tensor:
@@ -195,10 +195,13 @@ class CellLineDataModule(ReproDataModule):
         count = len(self.records)
         return np.concatenate([self.parts.train + copy * count for copy in range(1 + self.draws)])
 
+    def train_sampler(self, rank: int, world_size: int) -> EpochBatchSampler:
+        """Shuffle the originals and copies that `train_rows` lists."""
+        return RandomBatchSampler(len(self.train_rows()), self.batch_size, self.seed, rank, world_size)
+
     def train_dataloader(self) -> ResumableLoader:
         """Return training batches of originals and copies; validation and test see originals only."""
-        rows = self.train_rows()
-        return self._loader(rows, RandomBatchSampler(len(rows), self.batch_size, self.seed, *self._rank()))
+        return self._loader(self.train_rows(), self.train_sampler(*self._rank()))
 
 
 @lru_cache(maxsize=4)
@@ -208,6 +211,12 @@ def _read(source: Source) -> Records:
     if TASKS[source.task]:
         records = _only(records, TASKS[source.task])
     return replace(records, images=to_grey(records.images)) if source.grey else records
+
+
+@lru_cache(maxsize=16)
+def _copy(source: Source, augment: CellAugment, seed: int, draw: int) -> npt.NDArray[np.uint8]:
+    """Return one augmented copy of all images of a source; like the images, it serves every fold."""
+    return augment(np.asarray(_read(source).images, dtype=np.uint8), seed, draw)
 
 
 def _raw(source: Source) -> Records:

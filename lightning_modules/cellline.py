@@ -78,4 +78,4 @@ class CellLineModule(ReproModule):
         known = {id(parameter) for parameter in head}
         below = [p for p in self.network.parameters() if p.requires_grad and id(p) not in known]
         groups = [{"params": head, "lr": self.lr}, {"params": below, "lr": self.lr_backbone}]
-        return Adam([group for group in groups if group["params"]])
+        return Adam([group for group in groups if group["params"]], fused=True)

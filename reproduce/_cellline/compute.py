@@ -32,7 +32,9 @@ from reproduce._calibration import (
 )
 from reproduce._callbacks import Report, Stop
 from reproduce._cell import Cell, code_sha256
-from reproduce._training import Outcome, predict, train_cell
+from reproduce._cellline.heads import train_head
+from reproduce._outcome import Outcome
+from reproduce._training import predict, train_cell
 
 SOURCE_LR = 3e-3  # of the whole network on the source task: assumed
 
@@ -48,15 +50,17 @@ def execute_trained(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
         "weights": resolve_weights(cell, report, stop),
         "in_channels": records.images.shape[1],
     }
-    make = _frozen(cell, data, module) if module.get("freeze", "backbone") == "backbone" else None
+    if module.get("freeze", "backbone") == "backbone":
+        trained, outcome = train_head(cell, _frozen(cell, data, module), data, report, stop)
+        return _with_calibration(outcome, trained, data, module)
     made: list[CellLineModule] = []
 
-    def make_and_keep() -> CellLineModule:
-        made.append(make() if make else CellLineModule(**module))
+    def make() -> CellLineModule:
+        made.append(CellLineModule(**module))
         return made[-1]
 
-    outcome = train_cell(cell, make_and_keep, data, report, stop)
-    return outcome and _with_calibration(outcome, made[-1], data, module)
+    whole = train_cell(cell, make, data, report, stop)
+    return whole and _with_calibration(whole, made[-1], data, module)
 
 
 def _frozen(cell: Cell, data: CellLineDataModule, module: dict[str, Any]) -> Callable[[], CellLineModule]:

@@ -21,7 +21,7 @@ from reproduce._cellline.bases import base_cells
 from reproduce._cellline.compute import execute_trained
 from reproduce._experiment import write_result
 from reproduce._metrics import Weights, evaluate
-from reproduce._training import Outcome
+from reproduce._outcome import Outcome
 
 
 def execute_derived(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
