@@ -101,7 +101,7 @@ class QuadSNetModule(ReproModule):
 
     def configure_optimizers(self) -> Any:
         """Adam, Sec. III-B."""
-        optimizer = Adam(self.parameters(), lr=self.lr)
+        optimizer = Adam(self.parameters(), lr=self.lr, fused=True)
         if self.schedule == "constant":
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": CosineAnnealingLR(optimizer, self.epochs)}
