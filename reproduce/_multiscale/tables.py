@@ -5,11 +5,13 @@ In: options; out: a :class:`~reproduce._command.Job`. The paper's numbers come f
 
 from collections.abc import Callable, Sequence
 
+from datamodules.errors import InputError
 from reproduce._command import Job, Options
 from reproduce._multiscale import figures
 from reproduce._multiscale.protocol import (
     EMBEDDED,
     KEY,
+    LIDC_DATA,
     SCALES,
     Recipe,
     assumptions,
@@ -55,13 +57,13 @@ def printed(table: Table, row: str) -> dict[str, str]:
 
 def baselines(options: Options) -> tuple[BaselineSpec, ...]:
     """Return the trivial baselines that the data allow."""
-    return (DIAMETER, MAJORITY) if options.data == EMBEDDED else (MAJORITY,)
+    return (DIAMETER, MAJORITY) if options.data in LIDC_DATA else (MAJORITY,)
 
 
 def lead(options: Options) -> tuple[Column, ...]:
     """Return the AUC with its interval and, where diameters are known, its lead over them."""
     found = [Column("nodule/auc", "AUC", ci=True)]
-    if options.data == EMBEDDED:
+    if options.data in LIDC_DATA:
         within = Subset("diameter_mm", 8, 15)
         found.append(Column("nodule/auc", "- diameter", minus="diameter"))
         found.append(Column("nodule/auc", "- diameter, 8-15 mm", minus="diameter", within=within))
@@ -148,6 +150,8 @@ def table3(options: Options) -> Job:
 
 def table4(options: Options, rows: Sequence[str] = tuple(SEGMENTERS), title: str = "Ablation on nodule masks") -> Job:
     """Plan the ablation: Dice and Jaccard of each case, so that J = D / (2 - D) can be checked."""
+    if options.data != EMBEDDED:
+        raise InputError(f"--data {options.data} has no nodule masks; Table 4 and Figure 5 take --data embedded")
     options = options.sharing("table 4")
     table = load_paper(KEY).table("4")
     labels = {row: table.rows[row].label for row in rows}
@@ -214,7 +218,7 @@ def study_scales(options: Options) -> Job:
     )
     found = cells(options, "scales", recipes)
     used = assumptions(options, "power", "networks", "grid", "quick", "smoke")
-    before = (table1(options),) if options.data == EMBEDDED else ()
+    before = (table1(options),) if options.data in LIDC_DATA else ()
     return Job(spec, found, used, prepare=preparation(options, found), before=before)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from datamodules import nodule_volumes
 from datamodules.errors import InputError
-from datamodules.nodule_volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes
+from datamodules.lidc_ratings import rated_nodules
+from datamodules.nodule_volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
 
 
 @pytest.fixture
@@ -45,12 +46,26 @@ def test_masks_are_a_channel_at_the_ends_of_the_window(rendering: dict[str, obje
     assert (images[:, 1, 0] == HU_WINDOW[0]).all()
 
 
+def test_scans_give_the_nodules_that_were_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = np.array([3, 7])
+
+    def cut(root: Path, table: object, side: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+        assert (root, side, spacing) == (tmp_path, 32, 2.0)
+        return np.zeros((2, side, side, side), np.int16), found
+
+    monkeypatch.setattr(nodule_volumes, "scan_cubes", cut)
+    records = scan_volumes(tmp_path, 64, 2.0)
+    assert records.images.shape == (2, 1, 32, 32, 32)
+    assert records.table["nodule_id"].tolist() == rated_nodules()["nodule_id"].iloc[found].tolist()
+    assert (records.name, records.tier) == ("lidc", "original")
+
+
 def write_nodulemnist(folder: Path, **changes: np.ndarray) -> None:
     arrays: dict[str, np.ndarray] = {}
     for part, n in (("train", 5), ("val", 2), ("test", 3)):
         arrays[f"{part}_images"] = np.full((n, 64, 64, 64), 7, np.uint8)
         arrays[f"{part}_labels"] = (np.arange(n) % 2)[:, None].astype(np.uint8)
-    np.savez(folder / "nodulemnist3d_64.npz", **{**arrays, **changes})
+    np.savez(folder / "nodulemnist3d_64.npz", allow_pickle=False, **{**arrays, **changes})
 
 
 def test_nodulemnist_keeps_its_official_parts(tmp_path: Path) -> None:
