@@ -1,0 +1,80 @@
+"""Fill the result tables of README and cards from the committed result files; nobody types a number.
+
+``python -m reproduce._render`` rewrites what lies between ``<!-- results: egfr table 5 -->`` and ``<!-- end -->``;
+``--check`` changes nothing and fails if anything would change. A second word after the target names the data.
+"""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+from datamodules.cache import atomic_write
+from reproduce._cell import ROOT, code_sha256
+from reproduce._collect import RESULTS
+from reproduce._command import Command, Options
+
+BLOCK = re.compile(
+    r"(<!-- results: (?P<key>\w+) (?P<kind>table|figure|study) (?P<name>\S+)(?: (?P<data>[\w-]+))? -->\n)"
+    r".*?(<!-- end -->)",
+    re.DOTALL,
+)
+EMPTY = "*Not measured yet: no committed result.*\n"
+
+
+def documents() -> list[Path]:
+    """Return the files that hold result tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "reproduce").glob("*.md"))]
+
+
+def rendered(text: str) -> str:
+    """Return ``text`` with every result block filled anew."""
+
+    def fill(match: re.Match[str]) -> str:
+        target = f"{match['kind']} {match['name']}"
+        return f"{match[1]}{table(match['key'], target, match['data'])}{match[6]}"
+
+    return BLOCK.sub(fill, text)
+
+
+def table(key: str, target: str, data: str | None = None) -> str:
+    """Return the Markdown table of a target from its committed results, or a line that says there are none."""
+    command: Command = importlib.import_module(f"reproduce.{key}").COMMAND
+    name = data or next(iter(command.data))
+    options = Options(command="", target=target, data=name, out="runs/render", named_out=True)
+    job = command.job(options)
+    source = job.cells[0].table if job.cells else job.spec.number
+    folder = RESULTS / key / (source if data is None else f"{source}-{name}")
+    if not any(folder.glob("*.json")):
+        return EMPTY
+    from reproduce._report import markdown_table
+    from reproduce._results import Current, read_results
+    from reproduce._tables import build_table
+
+    view = build_table(job.spec, read_results(folder), Current(code_sha256(key), frozenset()))
+    return markdown_table(view).rstrip() + "\n"
+
+
+def main(args: list[str] | None = None) -> int:
+    """Rewrite the documents, or with ``--check`` report which of them are out of date (exit code 1)."""
+    check = "--check" in (sys.argv[1:] if args is None else args)
+    stale = []
+    for path in documents():
+        if not path.is_file():
+            continue
+        old = path.read_text()
+        new = rendered(old)
+        if new != old:
+            stale.append(path.name)
+            if not check:
+                with atomic_write(path) as temporary:
+                    temporary.write_text(new)
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; run: python -m reproduce._render", file=sys.stderr)
+        return 1
+    print(f"{'up to date' if check else 'rendered'}: {len(documents())} documents, {len(stale)} changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
