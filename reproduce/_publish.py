@@ -43,6 +43,7 @@ def publish(command: Command, options: Options, job: Job, out: Path, trained: in
 
 
 def _view(command: Command, job: Job) -> TableView:
-    """Return a job's table from the result files of its cells."""
-    results = [read_result(cell.path) for cell in job.cells]
+    """Return a job's table from the result files of its rows' cells; other cells were run for these to rest on."""
+    rows = {row.id for row in job.spec.rows}
+    results = [read_result(cell.path) for cell in job.cells if cell.row in rows]
     return build_table(job.spec, results, Current(code_sha256(command.key), frozenset()))
