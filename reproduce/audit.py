@@ -12,7 +12,7 @@ from pathlib import Path
 
 try:
     from datamodules.cache import atomic_write, writable_folder
-    from reproduce._arguments import OneLineParser, guarded
+    from reproduce._arguments import OneLineParser, guarded, plain_console
     from reproduce._audit.html import page
     from reproduce._audit.model import Paper
     from reproduce._audit.reader import read_paper
@@ -22,10 +22,7 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `make audit`, or `pip install -e .`")
 
-from rich.console import Console
-
 PROGRAM = "reproduce/audit.py"
-PLAIN_WIDTH = 140  # characters where the output is no terminal
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,7 +62,7 @@ def run(words: list[str]) -> int:
     audits = [audit(read(what)) for what in options.what or KEYS]
     out = writable_folder(Path(options.out), "--out")
     report = write(audits, out, f"python {PROGRAM} {shlex.join(words)}".strip())
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, soft_wrap=True)
+    console = plain_console()
     if not options.quiet:
         for one in audits:
             show(one, console, options.full)

@@ -101,9 +101,7 @@ def confusion_matrices(paper: Paper, table: Table) -> Result:
     return Result("confusion_matrices", tested, tuple(findings))
 
 
-def explain(
-    rates: Mapping[str, Rates], sizes: Sequence[int], positives: int | None
-) -> tuple[list[Explanation], int]:
+def explain(rates: Mapping[str, Rates], sizes: Sequence[int], positives: int | None) -> tuple[list[Explanation], int]:
     """For each reading the smallest test set among those that explain the most rows, and how many sizes were tried.
 
     The search ends where the first reading, the printed one, explains every row: then there is nothing to find.

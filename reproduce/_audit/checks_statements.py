@@ -30,6 +30,7 @@ def statement_holds(paper: Paper, statement: Statement) -> Result:
         caveat=statement.note,
         rows=statement.rows,
         line=statement.line,
+        statement=statement.id,
     )
     return Result(name, 1, (finding,))
 

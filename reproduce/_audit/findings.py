@@ -25,6 +25,7 @@ class Finding:
         tolerance: the rounding allowance that was used.
         caveat: what could still explain it (averaging over runs, another definition).
         line: line in the table file.
+        statement: id of the statement that does not hold, if it is one.
     """
 
     check: str
@@ -36,6 +37,12 @@ class Finding:
     caveat: str = ""
     rows: tuple[str, ...] = ()
     line: int = 0
+    statement: str = ""
+
+    @property
+    def id(self) -> str:
+        """``accuracy_at_counts @ Table 6``, or the statement's id: what a claim points to."""
+        return self.statement or f"{self.check} @ {self.where}"
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def read_statement(field: Field, tables: Mapping[str, Table]) -> Statement:
         kind=kind,
         quote=_quote(record),
         where=record["where"].text(),
-        operands=tuple(_operand(item, tables) for item in _items(record, "of")),
-        result=_operand(record["is"], tables) if "is" in record else None,
+        operands=tuple(read_operand(item, tables) for item in _items(record, "of")),
+        result=read_operand(record["is"], tables) if "is" in record else None,
         table=table,
         rows=_names(record, "rows", tables[table].rows if table else {}),
         columns=_names(record, "columns", tables[table].columns if table else {}),
@@ -90,8 +90,12 @@ def _reading(field: Field) -> tuple[str, str]:
     return record["where"].text(), record["says"].text()
 
 
-def _operand(field: Field, tables: Mapping[str, Table]) -> Operand:
-    """A printed number, a cell (``6:resnet34-ml.acc``), or ``{value, where}`` for a number in the text."""
+def read_operand(field: Field, tables: Mapping[str, Table]) -> Operand:
+    """A printed number, a cell (``6:resnet34-ml.acc``), or ``{value, where}`` for a number in the text.
+
+    Raises:
+        InputError: no such cell, or it holds no number.
+    """
     if field.is_mapping:
         record = field.record(("value", "where"))
         return Operand(record["value"].text(), _number(record["value"]), record["where"].text())
