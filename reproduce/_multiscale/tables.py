@@ -131,8 +131,8 @@ def table3(options: Options) -> Job:
         title="Comparison of networks (the second of two tables numbered 3)",
         columns=(
             *(Column(f"nodule/{name}", head, paper=head, scale=100) for head, name in rate.items()),
-            Column("nodule/auc", "AUC", paper="auc", scale=100),
-            *lead(options),
+            Column("nodule/auc", "AUC", paper="auc", scale=100, ci=True),
+            *lead(options)[1:2],
         ),
         rows=tuple(rows),
         baselines=baselines(options),
