@@ -3,7 +3,7 @@
 In: options and a row's choice of network, loss and streams; out: cells with their whole configuration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ NETWORKS = {
 QUICK_NETWORKS = ("qn", "mn", "rn")  # one smaller and one larger than QuadSNet
 
 IMBALANCE = 10
+SMOKE_LIMIT = 150  # images a kind
 FAST: dict[str, Any] = {"bn_momentum": 0.1, "lr": 1e-3, "schedule": "cosine"}
 # What each preset changes of the defaults of module, datamodule and training, which are the paper's.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -69,9 +70,23 @@ ASSUMPTIONS = {
     "quick": "8. quick: lr 1e-3 with cosine decay, batch-norm momentum 0.1, few epochs, the last "
     "one, small images, networks from scratch (the paper's baselines are pre-trained): not the paper's protocol.",
     "thinned": "9. Training and validation are made 1:10 imbalanced by the seed; the test part is not.",
-    "widths": "10. quick on embedded data: QuadSNet at a quarter of its width (328,000 parameters).",
+    "widths": "10. quick on embedded data: QuadSNet at a quarter of its width (434,000 parameters).",
     "smoke": "8. smoke: 150 images a kind, 3 epochs, tiny widths: proves that the code runs, measures nothing.",
 }
+
+
+def preparation(options: Options) -> Callable[[], object] | None:
+    """Return what renders the embedded nodules into the cache; None where the data are read as they are."""
+    if options.data != EMBEDDED:
+        return None
+    limit = SMOKE_LIMIT if options.preset == "smoke" else 0
+
+    def render() -> object:
+        from datamodules.lidc_cohorts import embedded_slices
+
+        return embedded_slices(options.cache_dir, limit, progress=not options.quiet)
+
+    return render
 
 
 def assumptions(options: Options) -> tuple[str, ...]:
@@ -137,7 +152,7 @@ def _cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int) ->
 def _size(preset: str, source: str) -> dict[str, int]:
     """Return what a preset changes of a data set: size, number, epochs."""
     if source == EMBEDDED:
-        small = {"smoke": {"limit": 150}, "quick": {"train_limit": 900}}.get(preset, {})
+        small = {"smoke": {"limit": SMOKE_LIMIT}, "quick": {"train_limit": 900}}.get(preset, {})
         return {"image_size": 0, "imbalance": IMBALANCE, **small}
     if preset == "smoke":
         return {"image_size": 32, "train_limit": 96}

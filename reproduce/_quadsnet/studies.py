@@ -4,8 +4,8 @@ In: options; out: a :class:`~reproduce._command.Job`.
 """
 
 from reproduce._command import Job, Options
-from reproduce._quadsnet.protocol import EMBEDDED, Recipe, assumptions, cells
-from reproduce._quadsnet.tables import BASELINES, CLASSES, DEFINITIONS, KEY, metric_columns
+from reproduce._quadsnet.protocol import EMBEDDED, Recipe, assumptions, cells, preparation
+from reproduce._quadsnet.tables import BASELINES, CLASSES, DEFINITIONS, KEY, NOT_PRINTED, metric_columns
 from reproduce._spec import BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
 
 STREAMS = (
@@ -29,7 +29,7 @@ def streams(options: Options) -> Job:
     claim = ClaimSpec(
         "four streams are better than one", (every,) * len(singles), singles, "image/balanced_accuracy", tolerance=0.01
     )
-    return _study(options, "streams", "Which streams are needed", recipes, (claim,), metric_columns(paper=False))
+    return _study(options, "streams", "Which streams are needed", recipes, (claim,), metric_columns(NOT_PRINTED))
 
 
 def losses(options: Options) -> Job:
@@ -53,7 +53,7 @@ def losses(options: Options) -> Job:
         _gain("weights help the margin loss", "margin-balanced", "margin-none"),
         _gain("the margin loss wants a sigmoid, not a softmax", "margin-balanced", "softmax-balanced"),
     )
-    return _study(options, "loss", "Which loss", recipes, claims, metric_columns(paper=False))
+    return _study(options, "loss", "Which loss", recipes, claims, metric_columns(NOT_PRINTED))
 
 
 def imbalance(options: Options) -> Job:
@@ -113,4 +113,4 @@ def _study(
         notes=(DEFINITIONS,),
         kind="Study",
     )
-    return Job(spec, cells(options, name, recipes), assumptions(options))
+    return Job(spec, cells(options, name, recipes), assumptions(options), prepare=preparation(options))

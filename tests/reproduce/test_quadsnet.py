@@ -31,8 +31,7 @@ def test_there_are_eight_targets_and_the_help_needs_no_torch() -> None:
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset: str) -> None:
-    data = "covid-ct" if target == "table 4" else "embedded"
-    job = quadsnet.plan(options(target, preset, data, "nowhere" if data == "covid-ct" else None))
+    job = quadsnet.plan(options(target, preset))
     rows = {row.id for row in job.spec.rows if not row.reason}
     assert {cell.row for cell in job.cells} >= rows
     assert {cell.row for cell in job.cells} <= {row.id for row in job.spec.rows}
@@ -55,7 +54,6 @@ def test_figure_2_shares_the_cells_of_table_3() -> None:
         (["--table", "5"], "--table 5: not known; allowed: 3, 1, 2, 4"),
         (["--study", "depth"], "allowed: streams, loss, imbalance"),
         (["--data", "covid-ct"], "--data covid-ct needs --data-root DIR"),
-        (["--table", "4"], "--table 4 needs real data: --data thetas"),
         (["--data", "thetas", "--data-root", "."], "--table 3 is of one data set"),
         (["--predict", "x.png"], "--checkpoint"),
         (["--predict", "x.png", "--checkpoint", "none.ckpt"], "no checkpoint none.ckpt: give a model.ckpt"),
