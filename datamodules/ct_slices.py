@@ -90,7 +90,7 @@ def nsclc_slices(root: Path) -> Records:
     bad: list[str] = []
     with tarfile.open(path) as archive:
         for member in archive:
-            if not member.isfile():
+            if not member.isfile() or member.name.endswith(".csv"):  # the archive lists its patients too
                 continue
             parts = PurePosixPath(member.name).parts
             image = _member_image(archive, member)
