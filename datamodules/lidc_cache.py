@@ -5,6 +5,7 @@ In: rows of :func:`datamodules.lidc.nodules`; out: :class:`RenderedVolumes` (who
 Two processes may ask at once (one renders, the other waits), and a killed one is continued where it stopped.
 """
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -31,6 +32,7 @@ from datamodules.render_store import LedgerEntry, RenderStore
 from datamodules.rendering import RENDER_VERSION, appearance_of, check_grid
 
 _log = logging.getLogger(__name__)
+_PLANES_PER_NODULE = 10  # of 1 mm, for the guess at the space needed
 _WAIT_S = 2.0  # after that the user is told what the process is waiting for
 
 
@@ -103,7 +105,8 @@ def rendered_volumes(
     Raises:
         InputError: empty or unknown selection, bad grid, full disk.
     """
-    store, ids = _filled(table, "volumes", size, spacing, seed, cache_dir, progress, workers)
+    ids = _selection(table)
+    store = _filled(_Request("volumes", size, spacing, seed, ids), cache_dir, progress, workers)
     images = np.memmap(store.images_path, np.int16, "r").reshape(len(ids), size, size, size)
     masks = np.memmap(store.masks_path, np.uint8, "r").reshape(len(ids), size, -1)
     return RenderedVolumes(images, masks, ids, store.sha256())
@@ -121,7 +124,8 @@ def nodule_slices(
 
     The planes are those of :func:`rendered_volumes` at 1 mm, pixel for pixel. Arguments and errors as there.
     """
-    store, ids = _filled(table, "slices", size, 1.0, seed, cache_dir, progress, workers)
+    ids = _selection(table)
+    store = _filled(_Request("slices", size, 1.0, seed, ids), cache_dir, progress, workers)
     nodules = load_store(cache_dir).table.set_index("nodule_id").loc[ids]
     images = np.memmap(store.images_path, np.int16, "r").reshape(-1, size, size)
     masks = np.memmap(store.masks_path, np.uint8, "r").reshape(len(images), -1)
@@ -143,44 +147,43 @@ def _slice_table(entries: list[LedgerEntry], nodules: pd.DataFrame, size: int) -
     )
 
 
-def _filled(
-    table: pd.DataFrame,
-    kind: Literal["volumes", "slices"],
-    size: int,
-    spacing: float,
-    seed: int,
-    cache_dir: str | Path | None,
-    progress: bool,
-    workers: int,
-) -> tuple[RenderStore, list[str]]:
+@dataclass(frozen=True)
+class _Request:
+    """What a folder of the cache holds: everything that its bytes depend on."""
+
+    kind: Literal["volumes", "slices"]
+    size: int
+    spacing: float
+    seed: int
+    nodules: list[str]
+
+    def header(self) -> dict[str, object]:
+        source = f"v{TABLE_VERSION} {database_stamp(database_path())}"
+        return {"version": RENDER_VERSION, "source": source, **dataclasses.asdict(self)}
+
+    def folder(self, cache_dir: str | Path | None) -> Path:
+        key = hashlib.sha256(json.dumps(self.header(), sort_keys=True).encode()).hexdigest()[:16]
+        return cache_root(cache_dir) / f"lidc-{self.kind}-{key}"
+
+
+def _filled(request: _Request, cache_dir: str | Path | None, progress: bool, workers: int) -> RenderStore:
     """Return the complete store of a selection, rendering what is missing."""
-    check_grid(size, spacing)
-    ids = _selection(table)
-    nodules = load_store(cache_dir)
-    rows = [nodules.row(nodule_id) for nodule_id in ids]
-    source = f"v{TABLE_VERSION} {database_stamp(database_path())}"
-    header: dict[str, object] = {
-        "kind": kind,
-        "version": RENDER_VERSION,
-        "source": source,
-        "size": size,
-        "spacing": spacing,
-    }
-    header |= {"seed": seed, "nodules": ids}
-    key = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()[:16]
-    folder = cache_root(cache_dir) / f"lidc-{kind}-{key}"
+    check_grid(request.size, request.spacing)
+    nodules, folder = load_store(cache_dir), request.folder(cache_dir)
+    rows = [nodules.row(nodule_id) for nodule_id in request.nodules]
     with _locked(folder.with_suffix(".lock")):
-        store = RenderStore(folder, header, size)
+        store = RenderStore(folder, request.header(), request.size)
         todo = rows[len(store.entries) :]
         if todo:
-            _check_space(folder, len(todo) * size**3 * 2 if kind == "volumes" else len(todo) * size**2 * 20)
-            tasks = [_task(nodules, row, size, spacing, seed, kind == "slices") for row in todo]
+            planes = len(todo) * (request.size if request.kind == "volumes" else _PLANES_PER_NODULE)
+            _check_space(folder, planes * request.size**2 * 2)
+            tasks = [_task(nodules, row, request) for row in todo]
             with store, _reporter(progress, len(rows), len(store.entries)) as report:
                 for rendering in render_tasks(tasks, workers):
                     store.append(rendering)
                     report()
         store.sha256()
-    return store, ids
+    return store
 
 
 def _selection(table: pd.DataFrame) -> list[str]:
@@ -195,9 +198,11 @@ def _selection(table: pd.DataFrame) -> list[str]:
     return ids
 
 
-def _task(nodules: NoduleStore, row: int, size: int, spacing: float, seed: int, planes_only: bool) -> RenderTask:
+def _task(nodules: NoduleStore, row: int, request: _Request) -> RenderTask:
     appearance, native_spacing = appearance_of(nodules.table.iloc[row])
-    return RenderTask(appearance, nodules.mask(row), native_spacing, size, spacing, seed, planes_only)
+    planes_only = request.kind == "slices"
+    mask = nodules.mask(row)
+    return RenderTask(appearance, mask, native_spacing, request.size, request.spacing, request.seed, planes_only)
 
 
 def _check_space(folder: Path, needed: int) -> None:

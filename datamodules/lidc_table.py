@@ -52,13 +52,16 @@ class NoduleStore:
         Raises:
             InputError: no nodule has this id.
         """
-        found = np.flatnonzero(self.table["nodule_id"].to_numpy() == nodule_id)
-        if len(found) != 1:
+        if nodule_id not in self._rows:
             raise InputError(
                 f"no LIDC nodule is called {nodule_id!r}; take the ids from datamodules.lidc.nodules(), "
                 f"the first is {self.table['nodule_id'].iloc[0]!r}"
             )
-        return int(found[0])
+        return self._rows[nodule_id]
+
+    @functools.cached_property
+    def _rows(self) -> dict[str, int]:
+        return {str(nodule_id): row for row, nodule_id in enumerate(self.table["nodule_id"])}
 
     def mask(self, row: int) -> BoolArray:
         """Consensus mask (D, H, W) of the nodule in ``row``."""
