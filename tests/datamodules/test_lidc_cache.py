@@ -147,7 +147,7 @@ def test_killed_rendering_is_finished_and_leaves_no_process(folder: Path) -> Non
         time.sleep(0.01)
         ledgers = list(folder.glob("lidc-volumes-*/ledger.jsonl"))
     os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate(timeout=60)  # returns only when the workers, which share its pipes, are gone too
+    killed.communicate(timeout=250)  # returns only when the workers, which share its pipes, are gone too
     done = len(ledgers[0].read_bytes().splitlines())
     assert 0 < done < 60
     finished = rendered_volumes(table, 32, 1.0, 0, cache_dir=folder, workers=1)
@@ -160,14 +160,14 @@ def test_killed_rendering_is_finished_and_leaves_no_process(folder: Path) -> Non
 def test_two_processes_render_one_cache(folder: Path) -> None:
     table = short_selection(12)
     both = [start(folder, table, workers=1) for _ in range(2)]
-    sums = {process.communicate(timeout=120)[0].strip() for process in both}
+    sums = {process.communicate(timeout=250)[0].strip() for process in both}
     assert sums == {rendered_volumes(table, 32, 1.0, 0, cache_dir=folder, workers=1).sha256}
 
 
 def test_workers_do_not_import_the_calling_script(folder: Path) -> None:
     table = short_selection(10)
     script = "print('imported')\n" + SCRIPT.replace('if __name__ == "__main__":', "if True:")
-    output = start(folder, table, workers=2, script=script).communicate(timeout=120)[0].split()
+    output = start(folder, table, workers=2, script=script).communicate(timeout=250)[0].split()
     assert output == ["imported", rendered_volumes(table, 32, 1.0, 0, cache_dir=folder, workers=1).sha256]
 
 

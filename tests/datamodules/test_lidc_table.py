@@ -85,5 +85,5 @@ def test_majority(values: list[int], usual: int, expected: int) -> None:
 def test_two_processes_make_one_table(tmp_path: Path) -> None:
     script = f"from datamodules.lidc import nodules; print(len(nodules(cache_dir={str(tmp_path)!r})))"
     both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert {process.communicate(timeout=300)[0].strip() for process in both} == {"2651"}
+    assert {process.communicate(timeout=250)[0].strip() for process in both} == {"2651"}
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == [NAME]
