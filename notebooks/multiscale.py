@@ -88,7 +88,7 @@ def ternary(axis: plt.Axes, probabilities: np.ndarray, labels: np.ndarray, title
     axis.plot(*(best.weights @ corners), "o", color="white", markeredgecolor="black")
     for corner, name in zip(corners, ("32 mm", "48 mm", "64 mm"), strict=True):
         axis.annotate(name, corner, ha="center", va="bottom" if corner[1] else "top")
-    axis.set_title(f"{title}\nbest {best.auc:.3f} at {np.round(best.weights, 2)}", fontsize=9)
+    axis.set_title(f"{title}\nbest {best.auc:.3f} at {np.round(best.weights, 2)}", fontsize=9, pad=18)
     axis.axis("off")
     axis.set_aspect("equal")
     axis.figure.colorbar(filled, ax=axis, shrink=0.6, label="AUC")

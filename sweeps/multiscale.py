@@ -131,7 +131,8 @@ def _record(case: Case, name: str, seed: int, found: Choice, grid: Choice) -> di
 def summary(records: pd.DataFrame) -> str:
     """Return a line a case: the grid's AUC, each search's mean and largest regret over seeds."""
     lines = []
-    for name, rows in [(str(key), part) for key, part in records.groupby("case", sort=False)]:
+    for name in dict.fromkeys(map(str, records["case"])):
+        rows = records[records["case"] == name]
         grid = rows[rows["search"] == "grid"].iloc[0]
         regrets = {key: part["regret"] for key, part in rows[rows["search"] != "grid"].groupby("search", sort=False)}
         told = "   ".join(f"{key} {part.mean():+.4f} (worst {part.max():+.4f})" for key, part in regrets.items())

@@ -45,9 +45,7 @@ class AUCCrossEntropyLoss(nn.Module):
         if logits.ndim != 1 or labels.shape != logits.shape:
             found = f"{tuple(logits.shape)} and {tuple(labels.shape)}"
             raise ValueError(f"logits and labels must both be (N,), found {found}")
-        losses = functional.binary_cross_entropy_with_logits(
-            logits, labels.to(logits.dtype), reduction="none"
-        )
+        losses = functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
         count = losses.new_tensor(len(losses))
         loss = global_mean(losses.sum(), count, distributed=self.training)
         if self.alpha > 0:

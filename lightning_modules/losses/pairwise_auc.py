@@ -47,9 +47,7 @@ class PairwiseAUCLoss(nn.Module):
             ValueError: shapes differ, a score is outside [0, 1] or no number, a label is neither 0 nor 1.
         """
         if scores.ndim != 1 or labels.shape != scores.shape:
-            raise ValueError(
-                f"scores and labels must both be (N,), found {_shape(scores)} and {_shape(labels)}"
-            )
+            raise ValueError(f"scores and labels must both be (N,), found {_shape(scores)} and {_shape(labels)}")
         _check_values(scores, labels)
         return pairwise_auc(scores, labels, self.power, distributed=self.training)
 
@@ -126,9 +124,7 @@ def _check_values(scores: Tensor, labels: Tensor) -> None:
         return
     low, high = (float(x) for x in scores.detach().aminmax())
     if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"scores must be probabilities in [0, 1], found {low:.4g} to {high:.4g}; apply a sigmoid"
-        )
+        raise ValueError(f"scores must be probabilities in [0, 1], found {low:.4g} to {high:.4g}; apply a sigmoid")
     if not ((labels == 0) | (labels == 1)).all():
         raise ValueError(f"labels must be 0 or 1, found {sorted(set(labels.tolist()))}")
 

@@ -69,8 +69,6 @@ class NoduleHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (N, channels, D, H, W) to logits (N, 1)."""
-        hidden = functional.relu(
-            self.hidden(x.mean(dim=(2, 3, 4)))
-        )  # assumed: ReLU, which Sec. 4.1 does not name
+        hidden = functional.relu(self.hidden(x.mean(dim=(2, 3, 4))))  # assumed: ReLU, which Sec. 4.1 does not name
         logits: Tensor = self.output(self.dropout(hidden))
         return logits

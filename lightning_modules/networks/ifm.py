@@ -33,13 +33,9 @@ class ChannelFusion(nn.Module):
         in_channels: channels of the image.
     """
 
-    def __init__(
-        self, width: int, channels: tuple[ChannelName, ...] = ALL_CHANNELS, in_channels: int = 1
-    ) -> None:
+    def __init__(self, width: int, channels: tuple[ChannelName, ...] = ALL_CHANNELS, in_channels: int = 1) -> None:
         super().__init__()
-        branches = [
-            nn.Sequential(conv_bn_relu(in_channels, width), channel(name, width)) for name in channels
-        ]
+        branches = [nn.Sequential(conv_bn_relu(in_channels, width), channel(name, width)) for name in channels]
         self.branches = nn.ModuleList(branches)
         self.attention = RAM(width, len(channels)) if len(channels) > 1 else None
         self.fuse = nn.Sequential(conv_bn(len(channels) * width, 2 * width, kernel=1), nn.ReLU())

@@ -181,6 +181,4 @@ def test_a_rank_without_positives_still_meets_the_others(gloo: Run, power: float
 def test_evaluation_looks_at_this_rank_only(gloo: Run) -> None:
     _, _, shards = shards_of(20, [12, 8])
     results = gloo(2, rank_value_and_gradient, shards, 2.0, False)
-    assert [value for value, _ in results] == pytest.approx(
-        [reference(*s, 2.0)[0] for s in shards], abs=1e-10
-    )
+    assert [value for value, _ in results] == pytest.approx([reference(*s, 2.0)[0] for s in shards], abs=1e-10)

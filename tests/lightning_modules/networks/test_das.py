@@ -18,8 +18,7 @@ def test_the_far_view_reaches_two_voxels() -> None:
     x = torch.zeros(1, 1, 9, 9, 9)
     x[0, 0, 4, 4, 4] = 1
     reach = [
-        (part(x) - part(torch.zeros_like(x))).nonzero()[:, 2:].sub(4).abs().max()
-        for part in (block.near, block.far)
+        (part(x) - part(torch.zeros_like(x))).nonzero()[:, 2:].sub(4).abs().max() for part in (block.near, block.far)
     ]
     assert [int(r) for r in reach] == [1, 2]
 

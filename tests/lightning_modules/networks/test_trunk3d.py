@@ -21,9 +21,7 @@ def test_the_pooled_image_is_added_at_the_end_only() -> None:
     ("blocks", "strides", "widths"),
     [((5, 6), (2, 1), (4, 6)), ((5, 6), (2, 2), (4, 5, 6)), ((5, 6, 7), (1, 2, 1), (5, 7))],
 )
-def test_one_map_a_resolution(
-    blocks: tuple[int, ...], strides: tuple[int, ...], widths: tuple[int, ...]
-) -> None:
+def test_one_map_a_resolution(blocks: tuple[int, ...], strides: tuple[int, ...], widths: tuple[int, ...]) -> None:
     maps = ResidualTrunk(4, blocks, strides)(random_maps(), torch.rand(2, 1, 8, 8, 8))
     assert tuple(m.shape[1] for m in maps) == widths == resolution_widths(4, blocks, strides)
     assert [m.shape[-1] for m in maps] == [8 // 2**i for i in range(len(widths))]
