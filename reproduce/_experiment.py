@@ -124,12 +124,18 @@ def _relay(events: Any, observer: Observer) -> None:
 
 _events: Any = None
 _stop: Any = None
+_parent = 0
+
+
+def _asked_to_stop() -> bool:
+    """Whether the parent wants this worker to end, or is gone: an orphan must not go on computing."""
+    return bool(_stop.is_set()) or os.getppid() != _parent
 
 
 def _start_worker(events: Any, stop: Any, threads: int) -> None:
     """Prepare a worker: Ctrl-C is the parent's to handle, threads are few."""
-    global _events, _stop
-    _events, _stop = events, stop
+    global _events, _stop, _parent
+    _events, _stop, _parent = events, stop, os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)
 
@@ -138,7 +144,7 @@ def _work(text: str) -> None:
     cell = Cell.from_json(text)
     name = f"{cell.table}/{cell.name}"
     _events.put(("start", name, f"{cell.label} · seed {cell.seed} · fold {cell.fold}", cell.config["train"]["epochs"]))
-    execute(cell, lambda done, detail: _events.put(("epoch", name, done, detail)), _stop.is_set)
+    execute(cell, lambda done, detail: _events.put(("epoch", name, done, detail)), _asked_to_stop)
     _events.put(("finish", name))
 
 
