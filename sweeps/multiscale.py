@@ -134,7 +134,7 @@ def summary(records: pd.DataFrame) -> str:
     for name in dict.fromkeys(map(str, records["case"])):
         rows = records[records["case"] == name]
         grid = rows[rows["search"] == "grid"].iloc[0]
-        regrets = {key: part["regret"] for key, part in rows[rows["search"] != "grid"].groupby("search", sort=False)}
+        regrets = {key: rows["regret"][rows["search"] == key] for key in SEARCHES if (rows["search"] == key).any()}
         told = "   ".join(f"{key} {part.mean():+.4f} (worst {part.max():+.4f})" for key, part in regrets.items())
         lines.append(f"{name:<34} grid {grid['auc']:.4f} in {grid['evaluations']}   regret in {budget()}: {told}")
     return "\n".join(lines)
