@@ -1,7 +1,6 @@
 """How much time do cached features save? Ten folds x nine strategies of the quick cell-line task, both ways.
 
-In: nothing (rendered cells). Out: Markdown and JSON in ``benchmarks/results/``. Run: ``python
-benchmarks/features.py``. One fold is measured with and without augmentation, through the backbone in the
+In: nothing (rendered cells). Out: JSON in ``benchmarks/results/``. Run: ``python benchmarks/features.py``. One fold is measured with and without augmentation, through the backbone in the
 shared trainer and on cached features as the command does; the other folds and strategies are extrapolated.
 Seconds are of this process's CPU time on one thread, so that other programs on the machine do not count.
 """
