@@ -1,8 +1,9 @@
 """How much time do cached features save? Ten folds x nine strategies of the quick cell-line task, both ways.
 
-In: nothing (rendered cells). Out: JSON in ``benchmarks/results/``. Run: ``python benchmarks/features.py``. One fold is measured with and without augmentation, through the backbone in the
-shared trainer and on cached features as the command does; the other folds and strategies are extrapolated.
-Seconds are of this process's CPU time on one thread, so that other programs on the machine do not count.
+In: nothing (rendered cells). Out: JSON in ``benchmarks/results/``. Run: ``python benchmarks/features.py``.
+One fold is measured with and without augmentation, through the backbone in the shared trainer and on cached features
+as the command does; the other folds and strategies are extrapolated. Seconds are of this process's CPU time on one
+thread, so that other programs on the machine do not count.
 """
 
 import json
