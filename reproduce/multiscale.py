@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 try:
     from reproduce import _cli
     from reproduce._command import Command, Job, Options
-    from reproduce._multiscale.tables import TARGETS
+    from reproduce._multiscale.targets import TARGETS
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `make multiscale`, or `pip install -e .` here")
 
