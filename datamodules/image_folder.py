@@ -20,7 +20,9 @@ from datamodules.images import list_entries
 from datamodules.records import Records
 from datamodules.resizing import ResizeMode, resize_images
 
-GROUP_PATTERN: Final = r"^(.+?)(?:__[^/]*)?(?:\.\w+)?$"  # class/group of class/group__name.png; without __ its own group
+GROUP_PATTERN: Final = (
+    r"^(.+?)(?:__[^/]*)?(?:\.\w+)?$"  # class/group of class/group__name.png; without __ its own group
+)
 SINGLE_FILES: Final = ("*.csv", "*.tar", "*.npz")
 
 

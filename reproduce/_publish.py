@@ -6,12 +6,11 @@ In: a job whose cells have their result files; out: ``report.html`` and ``table.
 import json
 from pathlib import Path
 
-from reproduce._figures import standard_figures
-from reproduce._report import Citation, Page, markdown_table, write_report
-
 from datamodules.cache import atomic_write
 from reproduce._cell import code_sha256
 from reproduce._command import Command, Job, Options
+from reproduce._figures import standard_figures
+from reproduce._report import Citation, Page, markdown_table, write_report
 from reproduce._results import Current, read_result
 from reproduce._tables import TableView, build_table
 from reproduce._terminal import RunSummary, default_console, show, show_table

@@ -1,4 +1,4 @@
-"""The house itself: one key, one name in every folder; every printed table listed; documents current; packages shipped."""
+"""The house: one key, one name in every folder; each printed table listed; documents current; packages shipped."""
 
 import importlib
 import re

@@ -26,7 +26,9 @@ def test_a_notebook_is_generated_from_its_script(key: str) -> None:
 def test_a_notebook_runs(key: str, tmp_path: Path) -> None:
     assert len(KEYS) == 5
     lines = (ROOT / "notebooks" / f"{key}.py").read_text()
-    code = f"import matplotlib; matplotlib.use('Agg')\nif __name__ == '__main__':\n    exec(compile({lines!r}, {key!r}, 'exec'), globals())"
+    head = "import matplotlib; matplotlib.use('Agg')"
+    body = f"exec(compile({lines!r}, {key!r}, 'exec'), globals())"
+    code = f"{head}\nif __name__ == '__main__':\n    {body}"  # guarded: cells may start processes
     (tmp_path / "run.py").write_text(code)
     done = subprocess.run([sys.executable, "run.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
