@@ -6,6 +6,7 @@ flat arrays of scans, reader annotations and contour points. No CT values exist 
 """
 
 import contextlib
+import functools
 import importlib.metadata
 import sqlite3
 from collections.abc import Iterator
@@ -70,8 +71,13 @@ class Database:
 
     def contours_of(self, annotation: int) -> range:
         """Contour numbers of the annotation in row ``annotation``."""
-        first, last = np.searchsorted(self.contour_annotation, [annotation, annotation + 1])
-        return range(int(first), int(last))
+        return range(self._first_contours[annotation], self._first_contours[annotation + 1])
+
+    @functools.cached_property
+    def _first_contours(self) -> list[int]:
+        rows = np.arange(len(self.annotations) + 1)
+        first: list[int] = np.searchsorted(self.contour_annotation, rows).tolist()
+        return first
 
 
 def database_path() -> Path:

@@ -6,6 +6,7 @@ as pylidc does; ``inclusion = 0`` contours are holes. All contours are filled at
 edges each pixel has above it (even-odd rule), which gives matplotlib's answer point by point.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,14 @@ class FilledContours:
 
     def box(self, contour: int) -> NDArray[np.uint8]:
         """Pixels of one contour's bounding box, (rows, columns)."""
-        rows, columns = self.shape[contour]
-        line = self.pixels[self.start[contour] : self.start[contour + 1]].reshape(columns, rows + 1)
-        return line[:, 1:].T
+        first, last, rows, columns = self._layout[contour]
+        return self.pixels[first:last].reshape(columns, rows + 1)[:, 1:].T
+
+    @functools.cached_property
+    def _layout(self) -> list[list[int]]:
+        """First and last pixel, rows and columns of each contour, as plain numbers: they are asked for one by one."""
+        layout: list[list[int]] = np.column_stack([self.start[:-1], self.start[1:], self.shape]).tolist()
+        return layout
 
 
 def fill_contours(points: NDArray[np.int32], start: IntArray) -> FilledContours:
@@ -107,18 +113,22 @@ def _combine(
     contours = database.contours_of(annotation)
     own = slice(contours.start, contours.stop)
     places = np.column_stack([database.contour_slice[own], filled.origin[own]]) - origin
-    for is_hole in (False, True):  # holes last, whatever the order of drawing
-        for contour, (plane, row, column) in zip(contours, places.tolist(), strict=True):
-            if database.contour_inclusion[contour] != is_hole:
-                box = filled.box(contour)
-                part = mask[plane, row : row + len(box), column : column + box.shape[1]]
-                if is_hole:
-                    part[box > 0] = False
-                elif keep_outline:
-                    part[box > 0] = True
-                else:
-                    part |= (box & 1) > 0
-                    part &= box < 2
+    drawn = set()
+    holes_last = sorted(
+        zip(database.contour_inclusion[own].tolist(), contours, places.tolist(), strict=True),
+        key=lambda each: not each[0],
+    )
+    for included, contour, (plane, row, column) in holes_last:
+        box = filled.box(contour)
+        part = mask[plane, row : row + box.shape[0], column : column + box.shape[1]]
+        if not included or keep_outline:
+            part[box > 0] = included
+        elif plane in drawn:  # as pylidc: a later outline also cuts into what an earlier one enclosed
+            part |= (box & 1) > 0
+            part &= box < 2
+        else:
+            np.equal(box, 1, out=part)
+            drawn.add(plane)
     return mask
 
 

@@ -56,6 +56,7 @@ def test_clusters_equal_pylidc_on_few_scans(pylidc: types.ModuleType, table: pd.
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_clusters_equal_pylidc_on_40_scans(pylidc: types.ModuleType, table: pd.DataFrame) -> None:
     chosen = scans_to_compare(table, 40)
     assert len(set(chosen)) == 40

@@ -186,6 +186,7 @@ def test_background_does_not_predict_malignancy() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_background_of_all_nodules_does_not_predict_malignancy() -> None:
     table = decided_nodules()
     rendered = rendered_volumes(table, 64, 1.0, 0, cache_dir=cache_folder())
@@ -196,6 +197,7 @@ def test_background_of_all_nodules_does_not_predict_malignancy() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_slices_of_the_two_cohorts() -> None:
     table = decided_nodules()
     planes = nodule_slices(table, cache_dir=cache_folder()).table
