@@ -85,7 +85,7 @@ def markdown(ledger: Ledger) -> str:
 
 _RULE = (
     "Effects are in points (0.01 of a rate). What a sample could show: the smallest difference that a two-sided test "
-    "at 5 % finds with a probability of 80 %, two models on the same cases correlating 0.5 (assumed). The rule, the rows "
+    "at 5 % finds with a probability of 80 %, two models on the same cases correlating 0.5 (assumed). The rule, rows "
     "and the tolerances were written down in `reproduce/claims.yaml` before the runs; p values are Holm-corrected "
     "within a paper."
 )

@@ -1,0 +1,80 @@
+"""The claims command, and the ledger against what the papers' commands offer."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from reproduce import claims as command
+from reproduce._claims.ledger import read_ledger
+from reproduce._command import Command, Options
+from reproduce._papers import KEYS
+from tests.reproduce._fakes import content, predictions, slices, write
+
+
+def test_verdicts_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for row, skill in (("resnet34-ce-bt", 2.0), ("resnet34-ce-rs", 0.5)):
+        for seed in range(3):
+            write(tmp_path / "results/egfr/5", content(row, seed), predictions(skill, seed, slices()))
+    words = ["egfr", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")]
+    assert command.main(words) == 0
+    out = capsys.readouterr().out
+    assert "supported            with cross-entropy, batch training beats random selection" in out
+    assert "(Holm) on embedded data (embedded), stale: other code" in out
+    assert "paper +1.14 · 3205 images (as if independent) could show 2.0 · 56 patients could show 15.2" in out
+    assert "cannot be (audit)    these four numbers were measured on 825 mutant and 2380 wild images" in out
+    assert "needs original data  the networks work as well on another hospital's patients" in out
+    assert "egfr         15 claims: 1 supported, 8 not run, 5 cannot be (audit), 1 needs original data" in out
+    page = (tmp_path / "out/claims.html").read_text(encoding="utf-8")
+    assert "http" not in page.replace("<!doctype html>", "")
+    assert "batch training beats random selection" in page
+    assert "| supported | with cross-entropy" in (tmp_path / "out/claims.md").read_text(encoding="utf-8")
+
+
+def test_all_papers_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results").mkdir()
+    assert command.main(["--results", str(tmp_path / "results"), "--out", str(tmp_path), "--quiet"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "claims.html")
+    text = (tmp_path / "claims.md").read_text(encoding="utf-8")
+    assert all(f"## {key}" in text for key in KEYS)
+    assert "| supported |" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["egrf"], "no paper 'egrf'; the papers are egfr"), (["--results", "/nowhere"], "/nowhere: no such folder")],
+)
+def test_bad_input_is_one_line_and_code_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(words)
+    error = capsys.readouterr().err
+    assert (stopped.value.code, error.count("\n"), message in error) == (2, 1, True)
+
+
+def test_a_broken_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "egfr/5"
+    folder.mkdir(parents=True)
+    (folder / "resnet34-ce-bt__0__0.json").write_text("{", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        command.main(["egfr", "--results", str(tmp_path), "--out", str(tmp_path)])
+    assert "resnet34-ce-bt__0__0.json" in capsys.readouterr().err
+
+
+def rows_in(found: Command, table: str, folder: Path) -> set[str]:
+    """Row ids of the table, figure or study whose results lie in the folder ``table``."""
+    for target in found.targets:
+        kind, name = target.split(" ", 1)
+        if table in (name, f"{kind}{name}") or (table, target) == ("trust", "table summary"):
+            job = found.job(Options(command="", target=target, out=str(folder)))
+            return {row.id for row in job.spec.rows}
+    return set()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_tested_rows_are_rows_of_the_commands(key: str, tmp_path: Path) -> None:
+    found: Command = importlib.import_module(f"reproduce.{key}").COMMAND
+    tested = [claim.comparison for claim in read_ledger()[key].claims if claim.comparison is not None]
+    assert len(tested) >= 6
+    for comparison in tested:
+        rows = rows_in(found, comparison.table, tmp_path)
+        assert {*comparison.better, *comparison.worse} <= rows, comparison.table
