@@ -98,8 +98,7 @@ def source_lines(count: int = 8, images: int = 400, seed: int = 0) -> tuple[Cell
     low, high = np.array(dataclasses.astuple(LOWEST)), np.array(dataclasses.astuple(HIGHEST))
     draws = rng.uniform(low, high, size=(count, len(low)))
     return tuple(
-        CellLine(f"source-{number}", images, Phenotype(*map(float, draw)))
-        for number, draw in enumerate(draws, 1)
+        CellLine(f"source-{number}", images, Phenotype(*map(float, draw))) for number, draw in enumerate(draws, 1)
     )
 
 

@@ -223,6 +223,6 @@ class Predictions:
         _, first, index = np.unique(columns[level.group], return_index=True, return_inverse=True)
         if (members.patients[first][index] != members.patients).any():
             bad = groups[index[members.patients[first][index] != members.patients]][0]
-            raise InputError(f"{self.source}: {level.group} {bad!r} belongs to more than one patient")
+            raise InputError(f"{self.source}: {level.group} {str(bad)!r} belongs to more than one patient")
         joined = {name: values[first] for name, values in columns.items()}
         return Cases(groups, members.patients[first], labels, scores), joined

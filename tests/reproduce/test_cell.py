@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from reproduce._cell import KEYS, ROOT, Cell, Runtime, _closure, bare_code, code_sha256, source_fingerprint, write_json
+from reproduce._cell import (
+    KEYS,
+    ROOT,
+    TRAINER,
+    Cell,
+    Runtime,
+    _closure,
+    bare_code,
+    code_sha256,
+    source_fingerprint,
+    write_json,
+)
 
 
 @pytest.fixture
@@ -69,7 +80,7 @@ def test_closure_holds_what_a_result_rests_on() -> None:
         "datamodules/samplers.py", "datamodules/rendering.py", "reproduce/_training.py",
     }  # fmt: skip
     assert needed <= files
-    assert not any(name.startswith("reproduce/") and name != "reproduce/_training.py" for name in files)
+    assert {name for name in files if name.startswith("reproduce/")} == set(TRAINER)
     assert "lightning_modules/networks/quadsnet.py" not in files
 
 

@@ -1,0 +1,143 @@
+"""The egfr command, whole: every target planned, the default one run, reused, re-run after a kill and rendered."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from reproduce import _cli, egfr
+from reproduce._egfr.clinical import p_values
+from reproduce._egfr.measures import mean_cosines
+from reproduce._egfr.protocol import ASSUMPTIONS
+
+SIZES = {
+    "table 1": 6, "table 2": 4, "table 3": 12, "table 4": 5, "table 5": 12, "table 6": 60, "table 7": 12,
+    "table complexity": 5, "figure 4": 2, "figure 5": 24, "figure 6": 12, "figure 7": 30, "study margin": 18,
+    "study leakage": 20,
+}  # fmt: skip
+
+
+def options(*words: str) -> _cli.Options:
+    (found,) = _cli.parse(egfr.COMMAND, list(words))
+    return found
+
+
+@pytest.mark.parametrize("target", list(SIZES))
+def test_every_target_is_planned(target: str, tmp_path: Path) -> None:
+    assert set(SIZES) == set(egfr.COMMAND.targets)
+    kind, name = target.split()
+    job = egfr.plan(options(f"--{kind}", name, "--out", str(tmp_path)))
+    assert len(job.cells) == SIZES[target]
+    assert len({(cell.row, cell.seed, cell.fold) for cell in job.cells}) == SIZES[target]
+    rows = {row.id for row in job.spec.rows if not row.reason}
+    assert {cell.row for cell in job.cells} == rows
+
+
+def test_paper_preset_is_the_papers_protocol(tmp_path: Path) -> None:
+    cell = egfr.plan(options("--preset", "paper", "--out", str(tmp_path))).cells[-1]
+    module, data = (kind(**cell.config[part]) for kind, part in zip(egfr.classes(), ("module", "data"), strict=True))
+    assert module.hparams["backbone"] == "resnet34"
+    assert (module.hparams["lr"], module.hparams["weight_decay"], module.hparams["gamma"]) == (1e-4, 1e-8, 0.5)
+    assert (data.batch_size, data.batches, data.groups) == (36, "bt", 3)
+    assert cell.config["train"]["select"] == "best"
+
+
+def test_folds_where_the_data_have_no_cohorts(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    cells = egfr.plan(options("--data", "nsclc-slices", "--data-root", root, "--out", root)).cells
+    assert {cell.fold for cell in cells} == {0, 1, 2, 3, 4}
+    assert len(cells) == 4 * 5 * 3
+
+
+def test_assumptions_of_the_card_and_of_the_runs_agree() -> None:
+    card = (Path(egfr.__file__).with_suffix(".md")).read_text()
+    for number in range(1, 9):
+        assert f"\n{number}. **" in card
+    assert [text.split(".")[0] for text in list(ASSUMPTIONS.values())[:8]] == [str(n) for n in range(1, 9)]
+
+
+def test_a_run_from_data_to_report_and_its_reuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--preset", "smoke", "--epochs", "1", "--out", str(tmp_path / "run"), "--quiet"]
+    assert egfr.main(words) == 0
+    report = Path(capsys.readouterr().out.strip())
+    assert report == tmp_path / "run" / "report.html"
+    html = report.read_text()
+    assert "http://" not in html.replace("http://www.w3.org", "")
+    assert "other data" in html
+    files = sorted((tmp_path / "run" / "results").rglob("*.json"))
+    assert len(files) == 4
+    result = json.loads(files[0].read_text())
+    assert result["schema"] == 1
+    assert result["data"]["surrogate_for"] == "EGFR status"
+    assert set(result["baselines"]) == {"majority", "diameter", "pixel-count"}
+    frame = pd.read_parquet(files[0].with_suffix(".parquet"))
+    assert len(frame) == result["data"]["n_samples"]["test"]
+    assert np.allclose(frame["prob_0"] + frame["prob_1"], 1, atol=1e-6)
+    assert {"sample_id", "patient_id", "nodule_id", "label", "diameter_mm"} <= set(frame.columns)
+
+    stamps = [file.stat().st_mtime_ns for file in files]
+    files[2].unlink()  # as a kill would leave it
+    assert egfr.main(words) == 0
+    again = [file.stat().st_mtime_ns for file in files]
+    assert [new == old for new, old in zip(again, stamps, strict=True)] == [True, True, False, True]
+
+
+def test_a_checkpoint_loads_without_unpickling_code(tmp_path: Path) -> None:
+    from lightning_modules.egfr import EGFRModule
+    from reproduce._training import save_model
+
+    module = EGFRModule("resnet18", scale="quick", margin=0.7)
+    save_model(module, tmp_path / "model.ckpt")
+    loaded = EGFRModule.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True)
+    assert loaded.hparams["margin"] == 0.7
+    x = torch.rand(2, 1, 64, 64)
+    assert torch.equal(loaded.eval().logits(x), module.eval().logits(x))
+
+
+def test_mean_cosines_against_a_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features, labels = torch.rand(7, 5, generator=generator), torch.tensor([0, 1, 0, 1, 1, 0, 0])
+    pairs: dict[bool, list[float]] = {True: [], False: []}
+    for i in range(7):
+        for j in range(7):
+            if i != j:
+                cosine = torch.nn.functional.cosine_similarity(features[i], features[j], dim=0)
+                pairs[bool(labels[i] == labels[j])].append(float(cosine))
+    found = mean_cosines(features, labels)
+    assert found["cosine/within"] == pytest.approx(np.mean(pairs[True]), abs=1e-6)
+    assert found["cosine/between"] == pytest.approx(np.mean(pairs[False]), abs=1e-6)
+
+
+def test_p_values_by_hand() -> None:
+    # sex: 57 of 155 against 32 of 56; Pearson's statistic from the definition
+    observed = np.array([[57.0, 32.0], [98.0, 24.0]])
+    expected = observed.sum(axis=1, keepdims=True) * observed.sum(axis=0) / observed.sum()
+    statistic = ((observed - expected) ** 2 / expected).sum()
+    normal_tail = float(torch.special.erfc(torch.tensor((statistic / 2) ** 0.5, dtype=torch.float64)))
+    assert p_values("sex-female")["p/chi2"] == pytest.approx(normal_tail, abs=1e-9)
+    assert p_values("sex-female")["p/chi2"] == pytest.approx(0.0082, abs=1e-4)
+    assert p_values("age") == {}
+    assert p_values("sex-male") == {}
+
+
+def test_cohort_from_the_real_clinical_table(real_data: Path) -> None:
+    from datamodules import clinical
+
+    path = real_data / "nsclc" / "NSCLCR01Radiogenomic_DATA_LABELS_2018-05-22_1500-shifted.csv"
+    table = clinical.known_status(clinical.read_clinical(path))
+    assert len(table) == 172
+    assert [len(clinical.ct_within(table, days)) for days in (30, 31)] == [71, 74]
+
+
+def test_real_slices_train(real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", "lidc-nodules", "--data-root", str(real_data), "--preset", "smoke", "--epochs", "1"]
+    assert egfr.main([*words, "--folds", "1", "--out", str(tmp_path), "--quiet"]) == 0
+    capsys.readouterr()
+    result = json.loads(next((tmp_path / "results").rglob("*.json")).read_text())
+    assert sum(result["data"]["n_samples"].values()) == 5043
+    assert result["baselines"]["pixel-count"]["nodule/auc"] > 0.8
