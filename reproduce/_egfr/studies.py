@@ -138,8 +138,8 @@ def leakage(options: Options) -> Job:
         notes=(
             "Random labels are permuted between nodules; all images of a nodule keep one label. An honest split scores "
             "0.5 on them, whatever the network has memorised; a split by image lets it recognise the nodule.",
-            "Read the nodules' column. A patient's label is 'any malignant' and its score the largest nodule mean, so a "
-            "patient with more nodules is likelier to have both: that lifts the patients' AUC above 0.5 without a leak.",
+            "Read the nodules' column. A patient's label is 'any malignant', its score the largest nodule mean: with "
+            "more nodules both are likelier, which lifts the patients' AUC above 0.5 without any leak.",
         ),
     )
     longer = options.epochs or (LEAKAGE_EPOCHS if options.preset != "smoke" else None)
