@@ -30,7 +30,7 @@ def collect(run: Path, target: Path = RESULTS) -> int:
         result = json.loads(file.read_text())
         if result["preset"] == "smoke":
             raise InputError(f"{file}: a smoke result measures nothing and is not collected; run --preset quick")
-        name = result["data"]["name"]
+        name = result["config"]["data"].get("data", "embedded")  # what --data said
         folder = file.parent.name if name == "embedded" else f"{file.parent.name}-{name}"
         for source in (file, file.with_suffix(".parquet")):
             if source.exists():
