@@ -26,8 +26,8 @@ def test_table_2_has_the_documented_shapes_and_parameters() -> None:
 def test_table_1_divides_the_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "luna16_nodules", lambda *_: nodules())
     rows = [count(cell(tmp_path, f"mm-{size}", "1")).metrics for size in SIZES]
-    assert sum(row["nodules/all"] for row in rows) == len(nodules())
-    assert sum(row["nodules/malignant"] for row in rows) == nodules()["label"].sum()
+    assert sum(float(row["nodules/all"]) for row in rows) == len(nodules())
+    assert sum(float(row["nodules/malignant"]) for row in rows) == nodules()["label"].sum()
 
 
 def test_luna16_s_list(tmp_path: Path) -> None:
