@@ -26,6 +26,7 @@ PLANES = ("axial", "coronal", "sagittal")
 BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # mm
 HEAT_FLOOR, HEAT_STRENGTH = 0.25, 0.65  # weaker explanation is transparent, the strongest covers two thirds
 RIGHT, WRONG = SLOTS[2], SLOTS[1]
+OUTLINE = "#6fd3ff"  # on grey images, the same on light and dark pages
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _tiles(count: int, columns: int) -> tuple[Canvas, list[Axes]]:
 def _draw(axis: Axes, tile: Tile, example: Example) -> None:
     axis.imshow(_blend(tile), interpolation="none")
     if tile.mask is not None and tile.mask.any() and not tile.mask.all():
-        axis.contour(tile.mask, levels=[0.5], colors=[SLOTS[5].light], linewidths=0.9)
+        axis.contour(tile.mask, levels=[0.5], colors=[OUTLINE], linewidths=0.9)
     if example.spacing_mm is not None:
         _scale_bar(axis, tile.picture.shape[:2], example.spacing_mm)
     if tile.plane:
