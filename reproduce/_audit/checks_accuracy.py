@@ -16,7 +16,7 @@ _LINEAR = (
     "at their own best epoch, another test set, or columns that are not what their heads say could."
 )
 _FOLDS = "Means over folds of unequal class mix need not keep the identity."
-_TOLERANCE = "half a unit of the last printed digit of each of the three numbers"
+_TOLERANCE = "half a unit of the last printed digit of each number; impossible only if also beyond one unit"
 
 
 def accuracy_at_counts(paper: Paper, table: Table) -> Result:

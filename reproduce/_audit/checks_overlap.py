@@ -164,7 +164,7 @@ def _overlap_finding(table: Table, row: Row) -> Finding:
             f"Dice D = {dice:.4f} allows D / (2 - D) = {dice / (2 - dice):.4f} <= J <= D = {dice:.4f}; "
             f"printed J = {jaccard.middle:.4f}",
         ),
-        tolerance="half a unit of the last printed digit of both numbers",
+        tolerance="half a unit of the last printed digit of both numbers; impossible only if also beyond one unit",
         caveat="A mean over cases cannot explain it: in every single case D / (2 - D) = J <= D.",
         line=row.line,
     )
