@@ -77,5 +77,14 @@ def rows(table: str, recipes: Sequence[Recipe]) -> tuple[RowSpec, ...]:
 
 
 def network_label(backbone: str, options: Options) -> str:
-    """Return a network's name, marked as narrow where the preset makes it so."""
-    return NETWORKS[backbone] + ("" if options.preset == "paper" else " narrow")
+    """Return a network's name, with a star where the preset makes it narrow."""
+    return NETWORKS[backbone] + ("" if options.preset == "paper" else "*")
+
+
+def narrow_note(options: Options) -> tuple[str, ...]:
+    """Return what the star means, where there is one."""
+    return (
+        ()
+        if options.preset == "paper"
+        else ("* a narrow network of that design, not the paper's width (assumption 9)",)
+    )

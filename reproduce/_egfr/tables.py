@@ -17,6 +17,7 @@ from reproduce._egfr.parts import (
     baselines,
     columns,
     levels,
+    narrow_note,
     network_label,
     rows,
 )
@@ -58,6 +59,7 @@ def table5(options: Options) -> Job:
         ),
         levels=levels(options),
         classes=CLASSES[options.data],
+        notes=narrow_note(options),
     )
     return Job(spec, cells(options, "5", recipes), assumptions(options), drawn(options), preparation(options))
 
@@ -93,6 +95,7 @@ def table6(options: Options) -> Job:
         ),
         levels=levels(options),
         classes=CLASSES[options.data],
+        notes=narrow_note(options),
     )
     return Job(spec, cells(options, "6", recipes), assumptions(options), drawn(options), preparation(options))
 
