@@ -8,13 +8,16 @@ import html
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from scipy.optimize import isotonic_regression
 
 from datamodules.cache import atomic_write
 from reproduce._metrics import Floats
@@ -67,12 +70,23 @@ def _inline(svg: str, prefix: str, title: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", found[2], flags=re.DOTALL)
     body = re.sub(r'\b(?:xlink:)?(id|href)="(#?)([^":]+)"', rf'\1="\2{prefix}-\3"', body)
     body = body.replace("xlink:href", "href")
-    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
+    body = _unique_ids(re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body))
     for colour, variable in css_colours().items():
         body = re.sub(colour, variable, body, flags=re.IGNORECASE)
     label = html.escape(title, quote=True)
     head = f'<svg class="plot" viewBox="{found[1]}" role="img" aria-label="{label}">'
     return f"{head}{body}</svg>"
+
+
+def _unique_ids(body: str) -> str:
+    """Number the ids of repeated equal images, to which nothing refers."""
+    seen: Counter[str] = Counter()
+
+    def number(match: re.Match[str]) -> str:
+        seen[match[1]] += 1
+        return match[0] if seen[match[1]] == 1 else f'id="{match[1]}-{seen[match[1]]}"'
+
+    return re.sub(r'\bid="([^"]+)"', number, body)
 
 
 def panels(
@@ -90,18 +104,16 @@ def panels(
 
 
 def spread_apart(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions near ``values`` and in their order, at least ``gap`` apart, in [low, high] if they fit there."""
-    order = sorted(range(len(values)), key=lambda index: values[index])
-    placed: list[float] = []
-    for index in order:
-        placed.append(max(values[index], placed[-1] + gap) if placed else values[index])
-    shift = sum(place - values[index] for place, index in zip(placed, order, strict=True)) / max(1, len(values))
-    shift = max(shift, placed[-1] - high) if placed else 0.0
-    shift = min(shift, placed[0] - low) if placed else 0.0
-    positions = [0.0] * len(values)
-    for place, index in zip(placed, order, strict=True):
-        positions[index] = place - shift
-    return positions
+    """Positions nearest to ``values``, in their order, at least ``gap`` apart, in [low, high] if they fit there."""
+    if not len(values):
+        return []
+    order = np.argsort(values, kind="stable")
+    steps = gap * np.arange(len(values))
+    # Without the steps the positions need only be in order: isotonic regression, then the bounds.
+    level = isotonic_regression(np.asarray(values, dtype=np.float64)[order] - steps).x
+    positions = np.empty(len(values))
+    positions[order] = np.clip(level, low, max(low, high - steps[-1])) + steps
+    return [float(position) for position in positions]
 
 
 def axis_titles(canvas: Canvas, x: str, y: str) -> None:

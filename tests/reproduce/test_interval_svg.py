@@ -1,0 +1,52 @@
+"""Intervals on a common axis."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from reproduce._evidence import Estimate
+from reproduce._interval_svg import MARGIN, WIDTH, axis_plot, common_scale, interval_plot
+from reproduce._stats import Interval
+
+ESTIMATES = [Estimate(Interval(0.86, 0.82, 0.90)), Estimate(Interval(0.5)), Estimate(Interval(0.8, 0.7, 0.85))]
+
+
+def test_the_axis_holds_every_interval_and_value() -> None:
+    scale = common_scale(ESTIMATES, 1.0, zero=False)
+    assert scale is not None
+    for value in (0.5, 0.7, 0.82, 0.90):
+        assert MARGIN <= scale.at(value) <= WIDTH - MARGIN
+    assert scale.at(0.9) - scale.at(0.7) == pytest.approx(scale.at(0.7) - scale.at(0.5), abs=0.2)
+    assert all(0.45 < tick < 0.95 for tick in scale.ticks)
+    assert 2 <= len(scale.ticks) <= 5
+
+
+def test_differences_hold_zero() -> None:
+    scale = common_scale([Estimate(Interval(0.1, 0.08, 0.12))], 1.0, zero=True)
+    assert scale is not None
+    assert scale.at(0) >= MARGIN
+    assert 'stroke="var(--muted)"' in interval_plot(Estimate(Interval(0.1, 0.08, 0.12)), scale, "blue")
+
+
+def test_no_interval_no_axis() -> None:
+    assert common_scale([Estimate(Interval(0.5))], 1.0, zero=False) is None
+    assert common_scale([], 1.0, zero=True) is None
+
+
+def test_a_single_point_has_an_axis_too() -> None:
+    scale = common_scale([Estimate(Interval(0.5, 0.5, 0.5))], 100.0, zero=False)
+    assert scale is not None
+    assert scale.at(0.5) == pytest.approx(WIDTH / 2)
+
+
+def test_plots_are_xml_with_words_for_who_cannot_see() -> None:
+    scale = common_scale(ESTIMATES, 100.0, zero=False)
+    assert scale is not None
+    root = ElementTree.fromstring(interval_plot(ESTIMATES[0], scale, "green"))
+    assert root.get("aria-label") == "86, 95 % interval 82 to 90"
+    bar = next(line for line in root.iter("line") if line.get("stroke") == "var(--green)")
+    assert (float(bar.get("x1", "")), float(bar.get("x2", ""))) == (scale.at(0.82), scale.at(0.90))
+    alone = ElementTree.fromstring(interval_plot(ESTIMATES[1], scale, "green"))
+    assert alone.get("aria-label") == "50"
+    ticks = [float(node.text or "") for node in ElementTree.fromstring(axis_plot(scale)).iter("text")]
+    assert ticks == list(scale.ticks)
