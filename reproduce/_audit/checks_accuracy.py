@@ -222,8 +222,8 @@ _MIX_FORMULA = {
     False: "share of positives p = (1 - ACC) / (1 + R (1/PPV - 2)), with the range that rounding allows",
 }
 _NONLINEAR = (
-    "For means over runs or folds the formula is approximate: p moves by about (spread of PPV)^2 / (1 - ACC), "
-    "which is 0.002 at a spread of 1 point and an accuracy of 93 %. Folds of unequal class mix move it further."
+    "For means over runs or folds the formula is approximate: p moves by less than (largest spread of R or PPV)^2 / "
+    "(1 - ACC), 0.0014 at a spread of 1 point and an accuracy of 93 %. Folds of unequal class mix move it further."
 )
 
 
