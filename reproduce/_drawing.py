@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import matplotlib as mpl
@@ -48,7 +49,11 @@ class Figure:
     wide: bool = False
 
     def svg(self) -> str:
-        """Inline SVG: colours as CSS variables, ids of its own, nothing loaded from elsewhere."""
+        """Inline SVG: colours as CSS variables, ids of its own, nothing loaded from elsewhere; drawn once."""
+        return self._drawn
+
+    @cached_property
+    def _drawn(self) -> str:
         buffer = io.StringIO()
         with mpl.rc_context({**RC, "svg.hashsalt": self.id}):
             self.canvas.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.04, metadata={"Date": None})

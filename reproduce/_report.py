@@ -156,23 +156,27 @@ def badges(view: TableView) -> list[tuple[str, str]]:
 
 def headline(view: TableView) -> str:
     """The result in one sentence: the best row beside the first baseline, and how the claims fared."""
-    column = next((c for c in view.spec.columns if c.ci and c.minus is None), None)
-    column = column or next((c for c in view.spec.columns if c.minus is None), None)
-    parts = []
-    if column is not None:
-        index = next(i for i, shown in enumerate(view.columns) if shown.kind == "ours" and shown.column is column)
-        shown = [(row, row.cells[index].estimate) for row in view.rows if not row.stale]
-        ranked = [(e.value, row.label, e) for row, e in shown if e and not e.text and row.kind == "row"]
-        if ranked and column.ci:
-            _, label, estimate = max(ranked, key=lambda item: item[0])
-            parts.append(f"Highest {column.label}: {label} {text.compact(estimate, column)}")
-            simple = [(row.label, e) for row, e in shown if e and not e.text and row.kind == "baseline"]
-            parts += [f"{name} {text.compact(e, column)}" for name, e in simple[:1]]
-    sentence = "; ".join(" ".join(part.split()) for part in parts)
     verdicts = [claim.verdict for claim in view.claims]
     counted = [f"{verdicts.count(kind)} {kind}" for kind in VERDICT_MARKS if kind in verdicts]
-    claims = f"Claims: {', '.join(counted)}." if counted else ""
-    return " ".join(part for part in (f"{sentence}." if sentence else "", claims) if part) or "No results yet."
+    parts = [_best(view), f"Claims: {', '.join(counted)}." if counted else ""]
+    rows = [row.id for row in view.rows if row.kind != "baseline"]
+    measured = f"{sum(row in view.evidence.rows for row in rows)} of {text.plural(len(rows), 'row')} measured."
+    return " ".join(part for part in parts if part) or measured
+
+
+def _best(view: TableView) -> str:
+    """The row with the largest value in the first column of ours with intervals; empty without one."""
+    index = next((i for i, shown in enumerate(view.columns) if shown.kind == "ours" and shown.column.ci), None)
+    if index is None:
+        return ""
+    fresh = [(row, row.cells[index]) for row in view.rows if not row.stale and row.cells[index].sort is not None]
+    ours = [(row, cell) for row, cell in fresh if row.kind == "row"]
+    if not ours:
+        return ""
+    row, cell = max(ours, key=lambda pair: pair[1].sort or 0.0)
+    parts = [f"Highest {view.columns[index].column.label}: {row.label} {cell.text}"]
+    parts += [f"{line.label} {beside.text}" for line, beside in fresh if line.kind == "baseline"][:1]
+    return " ".join("; ".join(parts).split()) + "."
 
 
 def table_caption(view: TableView) -> str:
