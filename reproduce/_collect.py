@@ -32,11 +32,19 @@ def collect(run: Path, target: Path = RESULTS) -> int:
             raise InputError(f"{file}: a smoke result measures nothing and is not collected; run --preset quick")
         name = result["config"]["data"].get("data", "embedded")  # what --data said
         folder = file.parent.name if name == "embedded" else f"{file.parent.name}-{name}"
-        for source in (file, file.with_suffix(".parquet")):
-            if source.exists():
-                with atomic_write(target / result["key"] / folder / source.name) as temporary:
-                    shutil.copyfile(source, temporary)
+        place = target / result["key"] / folder / file.name
+        with atomic_write(place) as temporary:
+            temporary.write_text(without_paths(file.read_text(), result["config"]["data"].get("data_root")))
+        predictions = file.with_suffix(".parquet")
+        if predictions.exists():
+            with atomic_write(place.with_suffix(".parquet")) as temporary:
+                shutil.copyfile(predictions, temporary)
     return len(files)
+
+
+def without_paths(text: str, data_root: str | None) -> str:
+    """Replace the folder of the data, which is nobody else's business, by ``DIR``."""
+    return text if data_root is None else text.replace(json.dumps(data_root)[1:-1], "DIR")
 
 
 def main(args: list[str] | None = None) -> int:
