@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from reproduce._drawing import Figure, label_ends, panels
+from reproduce._evidence import Estimate
 from reproduce._gallery import Example, gallery
+from reproduce._interval_svg import shared_range
 from reproduce._metrics import Floats
-from reproduce._panels import calibration_figure, confusion_figure, roc_figure, row_slots
-from reproduce._style import FAINT, INK, MUTED, RC
+from reproduce._panels import calibration_figure, confusion_figure, numbers, roc_figure, row_slots
+from reproduce._style import FAINT, INK, MUTED, RC, Slot
 from reproduce._tables import TableView, ViewRow
 
 __all__ = ["Example", "Figure", "gallery", "standard_figures"]
@@ -82,7 +84,7 @@ def forest_figure(view: TableView, max_rows: int) -> Figure | None:
     canvas, axes = panels(len(shown), 1, height, share_x=False)
     for axis, index in zip(axes, shown, strict=True):
         _draw_forest(axis, view, index)
-    caption = "Mean over runs with 95 % intervals from patient resamples; differences are paired by patient."
+    caption = "Mean over runs with 95 % intervals from patient resamples; differences are paired by patient; arrows: off the axis."
     return Figure("forest", "Intervals", caption, canvas)
 
 
@@ -93,22 +95,35 @@ def _has_interval(view: TableView, index: int) -> bool:
 
 def _draw_forest(axis: Axes, view: TableView, index: int) -> None:
     column, slots = view.columns[index], row_slots(view)
+    found = shared_range(*numbers(view, index), zero=column.kind == "difference") or (0.0, 1.0)
+    scale, room = column.column.scale, 0.05 * (found[1] - found[0]) or 0.5
+    left, right = (found[0] - room) * scale, (found[1] + room) * scale
     for line, row in enumerate(view.rows):
         estimate = row.cells[index].estimate
-        if estimate is None or estimate.text:
-            continue
-        slot, scale = slots[row.id], column.column.scale
-        low, high = estimate.interval.low, estimate.interval.high
-        if low is not None and high is not None:
-            axis.hlines(line, low * scale, high * scale, color=slot.light, linewidth=1.8)
-        axis.plot(estimate.value * scale, line, color=slot.light, marker=slot.marker, markersize=5, linewidth=0)
+        if estimate is not None and not estimate.text:
+            _draw_interval(axis, line, estimate, scale, (left, right), slots[row.id])
     if column.kind == "difference":
         axis.axvline(0, color=MUTED.light, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     above = sum(row.kind == "row" for row in view.rows)
     if 0 < above < len(view.rows):
         axis.axhline(above - 0.5, color=FAINT.light, linewidth=0.8)
-    axis.set(ylim=(len(view.rows) - 0.5, -0.5))
+    axis.set(ylim=(len(view.rows) - 0.5, -0.5), xlim=(left, right))
     axis.set_yticks(range(len(view.rows)), [row.label for row in view.rows], color=INK.light)
-    axis.tick_params(axis="y", length=0)
+    axis.tick_params(axis="y", length=0, pad=9)
     axis.spines["left"].set_visible(False)
     axis.set_title(column.label, color=INK.light)
+
+
+def _draw_interval(
+    axis: Axes, line: int, estimate: Estimate, scale: float, ends: tuple[float, float], slot: Slot
+) -> None:
+    """A marker and a line; an arrow at the edge for what lies beyond it."""
+    value, (left, right) = estimate.value * scale, ends
+    if not left <= value <= right:
+        edge, marker = (left, "<") if value < left else (right, ">")
+        axis.plot(edge, line, color=slot.light, marker=marker, markersize=6, clip_on=False)
+        return
+    low, high = estimate.interval.low, estimate.interval.high
+    if low is not None and high is not None:
+        axis.hlines(line, low * scale, high * scale, color=slot.light, linewidth=1.8)
+    axis.plot(value, line, color=slot.light, marker=slot.marker, markersize=5, linewidth=0)

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from reproduce._evidence import Estimate
 
 WIDTH, HEIGHT, MARGIN = 148, 18, 8  # pixels
+FAR = 2.0  # of the models' range: baselines farther off do not stretch the axis
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,33 @@ class Scale:
         return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
 
 
-def common_scale(estimates: Sequence[Estimate], factor: float, zero: bool) -> Scale | None:
-    """An axis that holds every interval, and 0 for differences; ``None`` without intervals."""
-    bounds = [end for e in estimates for end in (e.interval.low, e.interval.high) if end is not None]
-    if not bounds:
+def shared_range(models: Sequence[Estimate], baselines: Sequence[Estimate], zero: bool) -> tuple[float, float] | None:
+    """Ends of an axis that holds every model's interval, and baselines' unless they lie far off.
+
+    A majority vote at AUC 0.5 would squeeze what is to be compared: a baseline more than twice the models' range
+    away is left out, and drawn as an arrow. Differences hold 0. ``None`` without intervals.
+    """
+    ends = _ends(models)
+    if not any(estimate.interval.low is not None for estimate in (*models, *baselines)):
         return None
-    values = [value * factor for value in (*bounds, *(e.value for e in estimates), *([0.0] if zero else []))]
-    low, high = min(values), max(values)
+    ends = (ends or _ends(baselines)) + ([0.0] if zero else [])
+    reach = FAR * (max(ends) - min(ends))
+    low, high = min(ends) - reach, max(ends) + reach
+    near = [end for one in baselines if low <= one.value <= high for end in _ends([one])]
+    return min(*ends, *near), max(*ends, *near)
+
+
+def _ends(estimates: Sequence[Estimate]) -> list[float]:
+    found = [(e.value, e.interval.low, e.interval.high) for e in estimates]
+    return [end for ends in found for end in ends if end is not None]
+
+
+def common_scale(models: Sequence[Estimate], baselines: Sequence[Estimate], factor: float, zero: bool) -> Scale | None:
+    """The axis over :func:`shared_range`, with round ticks; ``None`` without intervals."""
+    found = shared_range(models, baselines, zero)
+    if found is None:
+        return None
+    low, high = found[0] * factor, found[1] * factor
     room = (high - low) * 0.04 or 0.5
     ticks = MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     inside = tuple(float(tick) for tick in ticks if low - room <= tick <= high + room)
@@ -69,8 +90,12 @@ def _grid(scale: Scale) -> str:
 
 
 def interval_plot(estimate: Estimate, scale: Scale, colour: str) -> Markup:
-    """A dot at the mean and a line over the interval."""
+    """A dot at the mean and a line over the interval; an arrow at the edge for what lies beyond the axis."""
     x, middle = scale.at(estimate.value), HEIGHT / 2
+    if not 0 <= x <= WIDTH:
+        tip, back = (2, 9) if x < 0 else (WIDTH - 2, WIDTH - 9)
+        arrow = f'<path d="M{tip} {middle}L{back} {middle - 4}V{middle + 4}Z" fill="var(--{colour})"/>'
+        return _svg(_grid(scale) + arrow, HEIGHT, f"{estimate.value * scale.factor:.3g}, off the axis")
     parts, label = [_grid(scale)], f"{estimate.value * scale.factor:.3g}"
     low, high = estimate.interval.low, estimate.interval.high
     if low is not None and high is not None:

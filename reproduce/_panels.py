@@ -12,10 +12,10 @@ from matplotlib.patches import Rectangle
 
 from reproduce._curves import confusion, reliability, roc_band
 from reproduce._drawing import LABEL_SIZE, Figure, axis_titles, panels
-from reproduce._evidence import Quantity, quantity
+from reproduce._evidence import Estimate, Quantity, quantity
 from reproduce._metrics import Floats, two_columns
 from reproduce._stats import Cases, bootstrap
-from reproduce._style import BASELINE, FAINT, INK, MUTED, PAPER, Slot, method_slots
+from reproduce._style import BASELINE, BRIGHT, FAINT, INK, MUTED, Slot, method_slots
 from reproduce._tables import TableView, ViewRow
 
 MAX_CLASSES = 8
@@ -35,6 +35,13 @@ def row_slots(view: TableView) -> dict[str, Slot]:
     """Colour of every row, by id."""
     colours = method_slots([row.method for row in view.rows if row.kind != "baseline"])
     return {row.id: colours.get(row.method, BASELINE) for row in view.rows}
+
+
+def numbers(view: TableView, index: int) -> tuple[list[Estimate], list[Estimate]]:
+    """Estimates of a column that are numbers: of models, of baselines."""
+    cells = [(row.kind == "baseline", row.cells[index].estimate) for row in view.rows]
+    found = [(baseline, estimate) for baseline, estimate in cells if estimate is not None and not estimate.text]
+    return [e for baseline, e in found if not baseline], [e for baseline, e in found if baseline]
 
 
 def _curves(view: TableView, what: Quantity, max_rows: int) -> list[Curve]:
@@ -141,7 +148,7 @@ def _draw_confusion(axis: Axes, counts: Floats, curve: Curve, names: Sequence[st
         share = shares[true, guess]
         axis.add_patch(Rectangle((guess - 0.48, true - 0.48), 0.96, 0.96, color=curve.slot.light, alpha=0.85 * share))
         number = f"{share:.0%}" + (f"\n{counts[true, guess]:,.0f}" if len(names) <= FEW else "")
-        colour = PAPER.light if share > 0.55 else INK.light
+        colour = BRIGHT.light if share > 0.55 else INK.light
         axis.text(guess, true, number, ha="center", va="center", color=colour, fontsize=LABEL_SIZE, weight="bold")
     ticks = range(len(names))
     axis.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), aspect="equal")

@@ -18,7 +18,7 @@ from reproduce._drawing import Figure
 from reproduce._evidence import Estimate
 from reproduce._interval_svg import Scale, axis_plot, common_scale, interval_plot
 from reproduce._markdown import markdown_table
-from reproduce._panels import row_slots
+from reproduce._panels import numbers, row_slots
 from reproduce._style import css_variables
 from reproduce._tables import TableView, ViewCell, ViewColumn
 
@@ -189,7 +189,7 @@ def table_caption(view: TableView) -> str:
     paper = {"all": " Paper: as printed, measured on other data.", "some": " Paper: as printed."}
     return (
         f"Ours: {spread}. Lines: 95 % intervals from {view.evidence.resamples} resamples of patients; "
-        f"differences are paired by patient.{paper.get(view.other_data, ' Paper: as printed.')}"
+        f"differences are paired by patient; arrows point off the axis.{paper.get(view.other_data, ' Paper: as printed.')}"
     )
 
 
@@ -200,15 +200,18 @@ def plotted(view: TableView) -> list[Plotted]:
 
 def _plotted(view: TableView, index: int, column: ViewColumn) -> Plotted:
     cells = tuple(row.cells[index] for row in view.rows)
-    numbers = [cell.estimate for cell in cells if cell.estimate is not None and not cell.estimate.text]
-    scale = None
-    if column.kind != "paper" and text.shows_interval(column.column):
-        scale = common_scale(numbers, column.column.scale, zero=column.kind == "difference")
+    scale = _scale(view, index) if column.kind != "paper" and text.shows_interval(column.column) else None
     note = {"all": "other data", "some": "some other data", "none": ""}[view.other_data]
     notes = {"paper": note, "ours": "", "difference": "paired"}
     slots = row_slots(view)
     plots = tuple(_plot(cell.estimate, scale, slots[row.id].name) for row, cell in zip(view.rows, cells, strict=True))
     return Plotted(column, notes[column.kind], axis_plot(scale) if scale else None, cells, plots)
+
+
+def _scale(view: TableView, index: int) -> Scale | None:
+    column = view.columns[index]
+    models, baselines = numbers(view, index)
+    return common_scale(models, baselines, column.column.scale, zero=column.kind == "difference")
 
 
 def _plot(estimate: Estimate | None, scale: Scale | None, colour: str) -> Markup | None:

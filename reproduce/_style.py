@@ -46,10 +46,11 @@ SLOTS = (
     Slot("rose", "#de7194", "#f9c3d0", (0, (1.2, 1.2)), "v"),
     Slot("indigo", "#140057", "#9665ff", (0, (9, 2)), "P"),
 )
+BRIGHT = Slot("bright", "#fffffd", "#ffffff")  # words on a filled area
 BASELINE = Slot("baseline", "#7a8494", "#8b95a5", (0, (2.5, 2)), "|")
 OCHRE = Slot("ochre", "#a87400", "#f0c04a")  # for words of warning, not for methods: too close to vermilion
 
-EVERY = (INK, MUTED, FAINT, PAPER, BASELINE, OCHRE, *SLOTS)
+EVERY = (INK, MUTED, FAINT, PAPER, BRIGHT, BASELINE, OCHRE, *SLOTS)
 
 # Methods that occur in several tables keep one colour; the proposed one is vermilion throughout.
 METHODS = {

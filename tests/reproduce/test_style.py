@@ -74,4 +74,4 @@ def test_css_swaps_every_colour() -> None:
         name = variable.removeprefix("var(").removesuffix(")")
         assert f"{name}:{colour};" in light
         assert f"{name}:#" in dark
-    assert len(css_colours()) == len(SLOTS) + 6
+    assert len(css_colours()) == len(SLOTS) + 7
