@@ -84,7 +84,7 @@ def forest_figure(view: TableView, max_rows: int) -> Figure | None:
     canvas, axes = panels(len(shown), 1, height, share_x=False)
     for axis, index in zip(axes, shown, strict=True):
         _draw_forest(axis, view, index)
-    caption = "Mean over runs with 95 % intervals from patient resamples; differences are paired by patient; arrows: off the axis."
+    caption = "Mean over runs; lines: 95 % of patient resamples, differences paired by patient; arrows: off the axis."
     return Figure("forest", "Intervals", caption, canvas)
 
 

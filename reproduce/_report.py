@@ -186,10 +186,10 @@ def table_caption(view: TableView) -> str:
     runs = text.plural(view.seeds, "seed") + (f" × {text.plural(view.folds, 'fold')}" if view.folds > 1 else "")
     over = "seeds" if view.seeds > 1 else "folds"
     spread = f"mean ± standard deviation over {over} ({runs})" if view.seeds * view.folds > 1 else "one run"
-    paper = {"all": " Paper: as printed, measured on other data.", "some": " Paper: as printed."}
+    paper = "as printed, measured on other data" if view.other_data == "all" else "as printed"
     return (
         f"Ours: {spread}. Lines: 95 % intervals from {view.evidence.resamples} resamples of patients; "
-        f"differences are paired by patient; arrows point off the axis.{paper.get(view.other_data, ' Paper: as printed.')}"
+        f"differences are paired by patient; arrows point off the axis. Paper: {paper}."
     )
 
 
