@@ -52,6 +52,8 @@ class Judged:
         why: what decided it, or kept it from a decision.
         printed: the paper's own effect as a fraction, if cells were compared.
         shown: for each of the paper's samples the smallest effect it could have shown.
+        effect: what decides it, measured on the data nearest to the paper's.
+        others: the same comparison on other data; shown, not decisive.
     """
 
     claim: Claim
@@ -60,6 +62,7 @@ class Judged:
     printed: float | None
     shown: tuple[tuple[Sample, float], ...]
     effect: Effect | None = None
+    others: tuple[Effect, ...] = ()
 
 
 def judge_paper(claims: PaperClaims, findings: Sequence[Finding], results: Path, code: str | None) -> list[Judged]:
@@ -76,13 +79,14 @@ def judge_paper(claims: PaperClaims, findings: Sequence[Finding], results: Path,
     """
     known = {finding.id: finding for finding in findings}
     measured = {claim.id: _measure(claims, claim, results, code) for claim in claims.claims if _is_testable(claim)}
-    corrected = holm({name: effect.p for name, effect in measured.items() if effect and effect.p is not None})
+    first = {name: effects[0] for name, effects in measured.items() if effects}
+    corrected = holm({name: effect.p for name, effect in first.items() if effect.p is not None})
     judged = []
     for claim in claims.claims:
-        effect = measured.get(claim.id)
-        effect = replace(effect, holm=corrected.get(claim.id)) if effect else None
+        effect = replace(first[claim.id], holm=corrected.get(claim.id)) if claim.id in first else None
         verdict, why = _decide(claim, known, effect)
-        judged.append(Judged(claim, verdict, why, printed_effect(claims, claim), _shown(claims, claim), effect))
+        others = tuple(measured.get(claim.id, [])[1:])
+        judged.append(Judged(claim, verdict, why, printed_effect(claims, claim), _shown(claims, claim), effect, others))
     return judged
 
 
@@ -144,14 +148,14 @@ def _no_worse(test: Comparison, low: float, high: float, significant: bool) -> t
     return "supported", f"the interval lies above a loss of {test.tolerance:g}"
 
 
-def _measure(claims: PaperClaims, claim: Claim, results: Path, code: str | None) -> Effect | None:
-    """The effect on the data nearest to the paper's for which all rows have results."""
+def _measure(claims: PaperClaims, claim: Claim, results: Path, code: str | None) -> list[Effect]:
+    """The effect on every data set for which all rows have results, the nearest to the paper's first."""
     test = claim.comparison
     if test is None:
-        return None
+        return []
     folders = [results / test.table, *sorted(results.glob(f"{test.table}-*"))]
     found = [effect for folder in folders if (effect := _measure_in(claims, claim, test, folder, code)) is not None]
-    return min(found, key=lambda effect: TIERS.index(effect.tier)) if found else None
+    return sorted(found, key=lambda effect: TIERS.index(effect.tier))
 
 
 def _measure_in(claims: PaperClaims, claim: Claim, test: Comparison, folder: Path, code: str | None) -> Effect | None:

@@ -54,6 +54,11 @@ def effect_text(effect: Effect | None) -> str:
     )
 
 
+def _measured(one: Judged) -> list[str]:
+    """Our effect where it decides, then the same comparison on other data."""
+    return [text for effect in (one.effect, *one.others) if (text := effect_text(effect))]
+
+
 def _bounds(low: float, high: float) -> str:
     return f" [{100 * low:+.2f}, {100 * high:+.2f}]"
 
@@ -64,7 +69,7 @@ def show(claims: PaperClaims, judged: Sequence[Judged], console: Console) -> Non
     for one in judged:
         style = STYLES[one.verdict][0]
         console.print(f"[{style}]{one.verdict:20}[/] {plain(one.claim.says)} [dim]({plain(one.claim.where)})[/]")
-        for line in (printed_text(one), effect_text(one.effect), one.why):
+        for line in (printed_text(one), *_measured(one), one.why):
             if line:
                 console.print(f"{'':20} [dim]{plain(line)}[/]")
     console.print()
@@ -94,7 +99,7 @@ _RULE = (
 def _row(one: Judged) -> tuple[str, ...]:
     claim = one.claim
     said = f'{claim.says}: "{claim.quote}"'
-    return one.verdict, said, claim.where, printed_text(one), effect_text(one.effect), one.why
+    return one.verdict, said, claim.where, printed_text(one), "; ".join(_measured(one)), one.why
 
 
 def _cell(text: str) -> str:
@@ -112,6 +117,6 @@ def page(ledger: Ledger, command: str) -> str:
 
 def _article(one: Judged) -> str:
     claim = one.claim
-    lines = (f"“{claim.quote}” ({claim.where})", printed_text(one), effect_text(one.effect), one.why)
+    lines = (f"“{claim.quote}” ({claim.where})", printed_text(one), *_measured(one), one.why)
     parts = "".join(f'<p class="note">{escape(line)}</p>' for line in lines if line)
     return article(one.verdict, STYLES[one.verdict][1], claim.says, parts)

@@ -139,6 +139,8 @@ def test_the_data_nearest_to_the_papers_decide(tmp_path: Path) -> None:
     one = judged(ledger(CLAIM), tmp_path)
     assert one.effect is not None
     assert (one.verdict, one.effect.data, one.effect.tier) == ("not supported", "nsclc", "original")
+    (other,) = one.others
+    assert (other.data, other.estimate.value > 0, other.holm) == ("embedded", True, None)
 
 
 def test_holm_within_a_paper_can_take_significance_away(tmp_path: Path) -> None:
