@@ -261,10 +261,11 @@ def samples(options: Options, number: str, classes: Sequence[str]) -> Job:
         rows=tuple(RowSpec(row, label, printed(table, row)) for row, label in rows),
         ranked=False,
         kind="Figure",
+        source=f"figure-{number}",  # the number alone is a table's
     )
 
     def draw(view: object, out: object) -> Sequence[object]:
         del view, out
         return figures.sample_galleries(classes, options.cache_dir)
 
-    return Job(spec, counted(options, number, rows), assumptions(options)[:1], figures=draw)
+    return Job(spec, counted(options, spec.source, rows), assumptions(options)[:1], figures=draw)

@@ -35,7 +35,7 @@ def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset
     job = multiscale.plan(options(target, preset))
     rows = {row.id for row in job.spec.rows if not row.reason}
     assert rows <= {cell.row for cell in job.cells}
-    assert {cell.table for cell in job.cells} == {job.spec.number}
+    assert {cell.table for cell in job.cells} == {job.spec.source or job.spec.number}
     assert len({(cell.row, cell.seed, cell.fold) for cell in job.cells}) == len(job.cells)
 
 
@@ -59,6 +59,11 @@ def test_the_default_shows_table_1_first() -> None:
 def test_figure_5_reads_table_4s_runs() -> None:
     figure, table = (multiscale.plan(options(target)) for target in ("figure 5", "table 4"))
     assert {cell.path for cell in figure.cells} <= {cell.path for cell in table.cells}
+
+
+def test_the_figure_numbered_4_leaves_the_cells_of_table_4_alone() -> None:
+    figure, table = (multiscale.plan(options(target)) for target in ("figure 4", "table 4"))
+    assert {cell.table for cell in figure.cells}.isdisjoint({cell.table for cell in table.cells})
 
 
 def test_the_paper_preset_changes_nothing_of_the_defaults() -> None:
