@@ -6,7 +6,7 @@ import pytest
 
 from datamodules.errors import InputError
 from reproduce._audit.run import audit
-from reproduce._claims.ledger import LEDGER, read_ledger
+from reproduce._claims.ledger import LEDGER, PaperClaims, read_ledger
 from reproduce._papers import KEYS
 
 GOOD = """\
@@ -26,16 +26,16 @@ papers:
 """
 
 
-def read(text: str, folder: Path) -> None:
+def read(text: str, folder: Path) -> PaperClaims:
     path = folder / "ledger.yaml"
     path.write_text(text, encoding="utf-8")
-    claims = read_ledger(path)["egfr"]
-    assert claims.claims[0].comparison is not None
-    assert (claims.levels[1].how, claims.claims[0].samples) == ("max", ("patients",))
+    return read_ledger(path)["egfr"]
 
 
 def test_a_good_file(tmp_path: Path) -> None:
-    read(GOOD, tmp_path)
+    claims = read(GOOD, tmp_path)
+    assert claims.claims[0].comparison is not None
+    assert (claims.levels[1].how, claims.claims[0].samples) == ("max", ("patients",))
 
 
 MISTAKES = [
