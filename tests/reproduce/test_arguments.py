@@ -1,33 +1,11 @@
-"""One-line errors and exit codes of the commands that train nothing."""
+"""The console of the commands that train nothing."""
 
 import pytest
 
-from datamodules.errors import InputError
-from reproduce._arguments import OneLineParser, guarded
+from reproduce._arguments import PLAIN_WIDTH, plain_console
 
 
-def raising(error: BaseException) -> int:
-    raise error
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [(InputError("a\n  b"), 2), (FileNotFoundError("a b"), 2), (PermissionError("a b"), 2), (KeyboardInterrupt(), 130)],
-)
-def test_errors_become_one_line(error: BaseException, code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        guarded("tool.py", lambda: raising(error))
-    assert stopped.value.code == code
-    assert capsys.readouterr().err in ("tool.py: error: a b\n", "tool.py: stopped\n")
-
-
-def test_other_errors_and_results_pass() -> None:
-    assert guarded("tool.py", lambda: 1) == 1
-    with pytest.raises(ZeroDivisionError):
-        guarded("tool.py", lambda: 1 // 0)
-
-
-def test_the_parser_points_to_help(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        OneLineParser(prog="tool.py").parse_args(["--nothing"])
-    assert capsys.readouterr().err == "tool.py: error: unrecognized arguments: --nothing; see --help\n"
+def test_output_to_a_file_is_plain_and_keeps_long_lines_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "word " * PLAIN_WIDTH
+    plain_console().print(f"[bold]{line}[/bold]")
+    assert capsys.readouterr().out == f"{line}\n"
