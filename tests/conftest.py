@@ -1,10 +1,12 @@
-"""Fixtures for all tests: where the public data lie, if they do, and a pool of gloo ranks."""
+"""Fixtures for all tests: where the public data lie, if they do, a pool of gloo ranks, and disks that say no."""
 
 import os
 from pathlib import Path
 
 import pytest
 
+from tests._disks import read_only as read_only
+from tests._disks import tiny_disk as tiny_disk
 from tests._gloo import gloo as gloo
 
 
