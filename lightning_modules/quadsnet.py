@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from datamodules.augment import BatchAugment
 from lightning_modules.base import ReproModule
 from lightning_modules.losses.cross_entropy import CrossEntropyLoss
-from lightning_modules.losses.margin import MarginLoss, balanced_weights
+from lightning_modules.losses.margin import MarginForm, MarginLoss, balanced_weights
 from lightning_modules.networks.quadsnet import STREAMS, QuadSNet, Stream
 from lightning_modules.networks.timm_classifier import BaselineName, TimmClassifier
 
@@ -38,6 +38,9 @@ class QuadSNetModule(ReproModule):
         loss: Eq. 2 as printed, its capsule form, or cross-entropy.
         squash: how logits become the v in [0, 1] of Eq. 2. With ``sigmoid`` an absent class rests near its margin;
             ``softmax`` drives it on towards 0, where the gradient of v^2 vanishes and a rare class is slow to return.
+        m_pos: of Eq. 2: a present class costs nothing above it.
+        m_neg: of Eq. 2: an absent class costs nothing below it.
+        down_weight: of Eq. 2: of the absent classes.
         class_weights: ``balanced`` weighs a sample by N / (K n_k) of its class, ``none`` all alike.
         class_counts: training samples n_k of each class; needed by ``balanced``.
         lr: learning rate.
@@ -63,6 +66,9 @@ class QuadSNetModule(ReproModule):
         weights: str = "none",  # the paper's baselines: ImageNet
         loss: LossName = "margin",  # Eq. 2
         squash: Literal["sigmoid", "softmax"] = "sigmoid",  # assumed, as the capsules' lengths: each class by itself
+        m_pos: float = 0.9,  # Eq. 2
+        m_neg: float = 0.1,  # Eq. 2
+        down_weight: float = 0.5,  # Eq. 2
         class_weights: Literal["balanced", "none"] = "balanced",  # assumed: "weighted" is all that is said
         class_counts: Sequence[int] | None = None,
         lr: float = 1e-4,  # Sec. III-B
@@ -81,7 +87,9 @@ class QuadSNetModule(ReproModule):
             else TimmClassifier(network, in_channels, num_classes, weights, dropout=dropout)
         )
         self.squash = None if loss == "ce" else squash
-        self.loss = _loss(loss, _sample_weights(class_weights, class_counts, num_classes))
+        balance = _sample_weights(class_weights, class_counts, num_classes)
+        form: MarginForm = "capsule" if loss == "margin-capsule" else "printed"
+        self.loss = CrossEntropyLoss(balance) if loss == "ce" else MarginLoss(m_pos, m_neg, down_weight, balance, form)
         self.lr = lr
         self.schedule = schedule
         self.epochs = epochs
@@ -105,12 +113,6 @@ class QuadSNetModule(ReproModule):
         if self.schedule == "constant":
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": CosineAnnealingLR(optimizer, self.epochs)}
-
-
-def _loss(name: LossName, weights: list[float] | None) -> nn.Module:
-    if name == "ce":
-        return CrossEntropyLoss(weights)
-    return MarginLoss(class_weights=weights, form="capsule" if name == "margin-capsule" else "printed")
 
 
 def _sample_weights(how: str, counts: Sequence[int] | None, num_classes: int) -> list[float] | None:

@@ -77,6 +77,7 @@ class SEGradCAMModule(ReproModule):
         network: ``senet``, or a comparator of Table 4.
         design: of SENet3D.
         widths: of SENet3D's stages; None takes the design's own.
+        reduction: of the squeeze: channels for each of its hidden units.
         activation: inside the squeeze; ``relu`` is the SE-ResNeXt comparator.
         squeeze_excitation: False leaves the gates out.
         groups: of the ``resnext`` design.
@@ -97,6 +98,7 @@ class SEGradCAMModule(ReproModule):
         network: Literal["senet"] | Comparator = "senet",
         design: Design = "resnext",  # assumed: nearest to the cited ancestor
         widths: Sequence[int] | None = None,  # assumed: not printed
+        reduction: int = 16,  # assumed: Hu et al.'s
         activation: Activation = "mish",  # Sec. 3.1.3
         squeeze_excitation: bool = True,
         groups: int = 32,  # assumed: ResNeXt's
@@ -118,6 +120,7 @@ class SEGradCAMModule(ReproModule):
             self.network: nn.Module = SENet3D(
                 design,
                 widths,
+                reduction,
                 activation=activation,
                 squeeze_excitation=squeeze_excitation,
                 groups=groups,

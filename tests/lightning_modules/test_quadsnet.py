@@ -37,6 +37,15 @@ def test_margin_losses_see_squashed_logits_and_cross_entropy_the_logits(loss: Lo
     torch.testing.assert_close(module.batch_loss(images, labels), expected[loss]())
 
 
+def test_margins_and_down_weight_reach_the_loss() -> None:
+    module = QuadSNetModule(**TINY, class_weights="none", m_pos=0.8, m_neg=0.3, down_weight=0.25).eval()
+    images, labels = batch()
+    expected = MarginLoss(0.8, 0.3, 0.25)(torch.sigmoid(module.logits(images)), labels)
+    torch.testing.assert_close(module.batch_loss(images, labels), expected)
+    with pytest.raises(ValueError, match="0 <= m_neg < m_pos"):
+        QuadSNetModule(**TINY, class_weights="none", m_pos=0.2, m_neg=0.3)
+
+
 def test_unweighted_needs_no_counts_and_balanced_needs_one_a_class() -> None:
     assert QuadSNetModule(**TINY, class_weights="none").loss.class_weights is None
     for counts in (None, (3,), (1, 2, 3)):

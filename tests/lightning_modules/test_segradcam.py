@@ -37,6 +37,13 @@ def test_defaults_are_the_paper_s() -> None:
     assert [rates[epoch] for epoch in (0, 59, 60, 119, 120, 149)] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
 
 
+def test_the_reduction_narrows_every_squeeze() -> None:
+    gates = [part for part in small(reduction=2).modules() if isinstance(part, SqueezeExcite3D)]
+    linears = [[part for part in gate.modules() if isinstance(part, nn.Linear)] for gate in gates]
+    assert len(gates) == 16
+    assert all(first.out_features == first.in_features // 2 for first, _ in linears)
+
+
 def test_loss_is_cross_entropy_and_probabilities_sum_to_one() -> None:
     module = small().eval()
     x, y = torch.rand(3, 1, 16, 16, 16), torch.tensor([0, 1, 1])
