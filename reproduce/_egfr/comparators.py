@@ -13,6 +13,7 @@ import pandas as pd
 from datamodules.egfr import HU_WINDOW, EGFRDataModule
 from datamodules.handcrafted import feature_table
 from datamodules.lidc_cohorts import slice_masks
+from datamodules.radiomics import MISSING, available, radiomics_table
 from reproduce._cell import Cell
 from reproduce._classical import Classifier, fit_predict
 from reproduce._command import Job, Options
@@ -28,6 +29,7 @@ CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
     "features-forest": ("forest", "shape + first-order features, random forest"),
     "features-svm": ("svm", "shape + first-order features, SVM"),
     "features-tree": ("tree", "shape + first-order features, decision tree"),
+    "radiomics-forest": ("forest", "shape + IBSI radiomics, random forest"),
 }
 CITED = "another study's patients: cited, not reproduced"
 PRINTED = ("image/sensitivity", "image/specificity", "image/accuracy", "image/auc")
@@ -44,7 +46,7 @@ def table7(options: Options) -> Job:
         classical = []  # no mask, so no shape
     computed = [
         replace(cell, config={**cell.config, "train": {"epochs": 0, "select": "last"}})
-        for cell in cells(options, "7", classical)
+        for cell in cells(options, "7", [recipe for recipe in classical if not _reason(recipe.row)])
     ]
     printed = load_paper(KEY).table("7")
     cited = [Recipe(row, printed.rows[row].label, {}, {}) for row in printed.rows if row != "ours"]
@@ -56,7 +58,7 @@ def table7(options: Options) -> Job:
         rows=(
             *(replace(row, reason=CITED) for row in rows("7", cited)),
             *rows("7", [ours]),
-            *(RowSpec(recipe.row, recipe.label, below=True) for recipe in classical),
+            *(RowSpec(recipe.row, recipe.label, below=True, reason=_reason(recipe.row)) for recipe in classical),
         ),
         baselines=baselines(options),
         levels=levels(options),
@@ -68,13 +70,18 @@ def table7(options: Options) -> Job:
     return Job(spec, job_cells, assumptions(options), prepare=preparation(options))
 
 
+def _reason(row: str) -> str:
+    """Why a row cannot be computed on this machine."""
+    return "" if row != "radiomics-forest" or available() else MISSING
+
+
 def compute(cell: Cell) -> Outcome:
     """Fit one classifier on the training cohort's nodules and predict the test cohort's slices."""
     data = EGFRDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
     data.setup()
     nodule = data.records.table["nodule_id"].to_numpy()
     largest = data.records.table.groupby("nodule_id")["mask_pixels"].idxmax()
-    features = feature_table(*_images_and_masks(data, largest.to_numpy()), FAMILIES).set_index(largest.index)
+    features = _features(cell, *_images_and_masks(data, largest.to_numpy())).set_index(largest.index)
     fitted = np.concatenate([data.parts.train, data.parts.val])
     train = data.records.table.iloc[fitted].drop_duplicates("nodule_id").set_index("nodule_id")
     test = data.records.table.iloc[data.parts.test]
@@ -89,6 +96,14 @@ def compute(cell: Cell) -> Outcome:
     )
     probability = pd.Series(scores, index=names).loc[nodule[data.parts.test]].to_numpy(dtype=np.float64)
     return Outcome(data=data_block(data), predictions=_predictions(data, test, np.asarray(probability)))
+
+
+def _features(cell: Cell, images: list[npt.NDArray[np.float64]], masks: list[npt.NDArray[np.bool_]]) -> pd.DataFrame:
+    """Return the features that a row's classifier sees, one row a nodule."""
+    if cell.row != "radiomics-forest":
+        return feature_table(images, masks, FAMILIES)
+    ibsi = radiomics_table(images, masks, cell.runtime.cache_dir)
+    return pd.concat([feature_table(images, masks, ("shape", "size")), ibsi], axis=1)
 
 
 def _images_and_masks(
