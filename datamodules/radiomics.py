@@ -74,7 +74,7 @@ def _identity(images: Sequence[npt.NDArray[np.float64]], masks: Sequence[npt.NDA
 
 def _extract(images: Sequence[npt.NDArray[np.float64]], masks: Sequence[npt.NDArray[np.bool_]]) -> pd.DataFrame:
     """Compute the features of every image, in order."""
-    from mirp import extract_features  # type: ignore[import-not-found, unused-ignore]  # optional, without types
+    from mirp import extract_features
 
     rows: list[pd.DataFrame] = []
     level = logging.root.manager.disable
