@@ -163,11 +163,10 @@ def execute(cell: Cell, report: Callable[[float, str], None], stop: Callable[[],
 
 def write_result(cell: Cell, outcome: "Outcome", seconds: float) -> None:
     """Write predictions, the resolved configuration and, last, the JSON that says the cell is finished."""
-    stem = cell.path.with_suffix("")
     if outcome.predictions is not None:
-        with atomic_write(stem.with_suffix(".parquet")) as temporary:
+        with atomic_write(cell.path.with_suffix(".parquet")) as temporary:
             outcome.predictions.to_parquet(temporary, index=False, compression="zstd")
-    with atomic_write(stem.with_suffix(".yaml")) as temporary:
+    with atomic_write(cell.path.with_suffix(".yaml")) as temporary:
         temporary.write_text(yaml.safe_dump(cell.config, sort_keys=False))
     write_json(cell.path, _result(cell, outcome, seconds))
 

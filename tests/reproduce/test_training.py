@@ -1,5 +1,7 @@
 """Training a cell: what is kept, what stops it, what is written, and that half-written files never count."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,18 @@ def test_result_is_the_last_file_written(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.undo()
     write_result(job, outcome, 1.0)
     assert plan([job]).reused == (job,)
+
+
+def test_rows_that_differ_after_a_point_keep_files_of_their_own(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"sample_id": ["a", "b"], "patient_id": ["p", "q"], "label": [0, 1], "prob_0": [0.6, 0.2], "prob_1": [0.4, 0.8]}
+    )
+    jobs = [replace(cell(tmp_path), row=f"alpha-0.{digits}") for digits in ("25", "5")]
+    for job in jobs:
+        write_result(job, Outcome(data={"name": "toy"}, predictions=frame), 1.0)
+    for job in jobs:
+        assert (job.path.parent / json.loads(job.path.read_text())["predictions"]).is_file()
+        assert job.path.with_suffix(".yaml").is_file()
 
 
 def test_curve_metrics_by_hand() -> None:
