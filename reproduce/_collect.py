@@ -4,9 +4,12 @@
 """
 
 import json
+import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from datamodules.cache import atomic_write
 from datamodules.errors import InputError
@@ -18,7 +21,8 @@ RESULTS = ROOT / "reproduce" / "results"
 def collect(run: Path, target: Path = RESULTS) -> int:
     """Copy the results below ``run/results``; returns how many.
 
-    Runs on other data than the default lie beside it: table ``5`` on ``lidc-nodules`` goes to ``5-lidc-nodules``.
+    Runs on other data than the default lie beside it: table ``5`` on ``lidc-nodules`` goes to ``5-lidc-nodules``, and
+    a table whose rows are data sets of their own goes, whole, by the name that its command gave them.
 
     Raises:
         InputError: nothing finished lies there, or a smoke result does.
@@ -30,7 +34,7 @@ def collect(run: Path, target: Path = RESULTS) -> int:
         result = json.loads(file.read_text())
         if result["preset"] == "smoke":
             raise InputError(f"{file}: a smoke result measures nothing and is not collected; run --preset quick")
-        name = result["config"]["data"].get("data", "embedded")  # what --data said
+        name = _data_name(result)
         folder = file.parent.name if name == "embedded" else f"{file.parent.name}-{name}"
         place = target / result["key"] / folder / file.name
         with atomic_write(place) as temporary:
@@ -40,6 +44,13 @@ def collect(run: Path, target: Path = RESULTS) -> int:
             with atomic_write(place.with_suffix(".parquet")) as temporary:
                 shutil.copyfile(predictions, temporary)
     return len(files)
+
+
+def _data_name(result: Mapping[str, Any]) -> str:
+    """Return what ``--data`` was; a user's own folder adds its name, so that two of them lie apart."""
+    data, words = result["config"]["data"], shlex.split(result["command"])
+    name: str = words[words.index("--data") + 1] if "--data" in words[:-1] else data.get("data", "embedded")
+    return f"folder+{Path(data['data_root']).name}" if name == "folder" else name
 
 
 def without_paths(text: str, data_root: str | None) -> str:

@@ -1,7 +1,8 @@
 """Fill the result tables of README and cards from the committed result files; nobody types a number.
 
 ``python -m reproduce._render`` rewrites what lies between ``<!-- results: egfr table 5 -->`` and ``<!-- end -->``;
-``--check`` changes nothing and fails if anything would change. A second word after the target names the data.
+``--check`` changes nothing and fails if anything would change. A word after the target names the data, and
+``folder+skin`` those of the folder ``skin``.
 """
 
 import importlib
@@ -15,7 +16,7 @@ from reproduce._collect import RESULTS
 from reproduce._command import Command, Options
 
 BLOCK = re.compile(
-    r"(<!-- results: (?P<key>\w+) (?P<kind>table|figure|study) (?P<name>\S+)(?: (?P<data>[\w-]+))? -->\n)"
+    r"(<!-- results: (?P<key>\w+) (?P<kind>table|figure|study) (?P<name>\S+)(?: (?P<data>[\w+-]+))? -->\n)"
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
@@ -40,11 +41,11 @@ def rendered(text: str) -> str:
 def table(key: str, target: str, data: str | None = None) -> str:
     """Return the Markdown table of a target from its committed results, or a line that says there are none."""
     command: Command = importlib.import_module(f"reproduce.{key}").COMMAND
-    name = data or next(iter(command.data))
+    name = data.partition("+")[0] if data else next(iter(command.data))
     options = Options(command="", target=target, data=name, out="runs/render", named_out=True)
     job = command.job(options)
     source = job.cells[0].table if job.cells else job.spec.number
-    folder = RESULTS / key / (source if data is None else f"{source}-{name}")
+    folder = RESULTS / key / (source if data is None else f"{source}-{data}")
     if not any(folder.glob("*.json")):
         return EMPTY
     from reproduce._report import markdown_table

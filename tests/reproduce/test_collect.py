@@ -9,11 +9,13 @@ from datamodules.errors import InputError
 from reproduce._collect import collect, main
 
 
-def cell(run: Path, preset: str = "quick", data: str = "embedded", root: str | None = None) -> Path:
+def cell(
+    run: Path, preset: str = "quick", data: str = "embedded", root: str | None = None, said: str | None = None
+) -> Path:
     path = run / "results" / "egfr" / "5" / "ce__0__0.json"
     path.parent.mkdir(parents=True)
     config = {"data": {"data": data, "data_root": root}}
-    command = f"python reproduce/egfr.py --data-root {root}"
+    command = f"python reproduce/egfr.py --data {said or data} --data-root {root}"
     path.write_text(json.dumps({"key": "egfr", "preset": preset, "config": config, "command": command}))
     path.with_suffix(".parquet").write_bytes(b"predictions")
     return path
@@ -33,6 +35,20 @@ def test_other_data_lie_beside_and_lose_their_path(tmp_path: Path) -> None:
     text = (tmp_path / "kept" / "egfr" / "5-lidc-nodules" / "ce__0__0.json").read_text()
     assert "anna" not in text
     assert json.loads(text)["config"]["data"]["data_root"] == "DIR"
+
+
+def test_a_table_of_several_data_sets_stays_in_one_folder(tmp_path: Path) -> None:
+    cell(tmp_path / "run", data="covid-ct", root="data", said="thetas")
+    collect(tmp_path / "run", tmp_path / "kept")
+    assert (tmp_path / "kept" / "egfr" / "5-thetas" / "ce__0__0.json").is_file()
+
+
+def test_two_folders_of_images_lie_apart(tmp_path: Path) -> None:
+    for name in ("skin", "moles"):
+        cell(tmp_path / name, data="folder", root=f"/home/anna/{name}")
+        collect(tmp_path / name, tmp_path / "kept")
+    kept = sorted(path.name for path in (tmp_path / "kept" / "egfr").iterdir())
+    assert kept == ["5-folder+moles", "5-folder+skin"]
 
 
 def test_smoke_is_refused(tmp_path: Path) -> None:
