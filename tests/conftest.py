@@ -1,4 +1,4 @@
-"""Fixtures for all tests: where the public data lie, if they do, a pool of gloo ranks, and disks that say no."""
+"""Fixtures for all tests: where the public data lie, if they do, a pool of gloo ranks, odd disks and servers."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from tests._disks import read_only as read_only
 from tests._disks import tiny_disk as tiny_disk
 from tests._gloo import gloo as gloo
+from tests._server import server as server
 
 
 @pytest.fixture(scope="session")

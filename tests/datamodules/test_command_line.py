@@ -1,9 +1,12 @@
 """One-line errors and exit codes of the commands that train nothing."""
 
+import subprocess
+import sys
+
 import pytest
 
-from datamodules.errors import InputError
 from datamodules.command_line import OneLineParser, guarded
+from datamodules.errors import InputError
 
 
 def raising(error: BaseException) -> int:
@@ -31,3 +34,13 @@ def test_the_parser_points_to_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         OneLineParser(prog="tool.py").parse_args(["--nothing"])
     assert capsys.readouterr().err == "tool.py: error: unrecognized arguments: --nothing; see --help\n"
+
+
+def test_a_reader_that_has_had_enough_is_no_traceback() -> None:
+    code = "from datamodules.command_line import guarded; guarded('t', lambda: [print(i) for i in range(10**6)] and 0)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"0\n"
+        process.stdout.close()
+        errors = process.stderr.read() if process.stderr else b"?"
+    assert (errors, process.returncode) == (b"", 141)
