@@ -24,6 +24,8 @@ GAP, TEXT_HEIGHT = 0.06, 0.52  # inches between tiles, and below them for three 
 TEXT_SIZE = 7.5
 PLANES = ("axial", "coronal", "sagittal")
 BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # mm
+SCALE_HEIGHT = 0.42  # inches, for the colour scale of explanations
+SCALE_LABEL = "explanation, share of the map's maximum"
 HEAT_FLOOR, HEAT_STRENGTH = 0.25, 0.65  # weaker explanation is transparent, the strongest covers two thirds
 RIGHT, WRONG = SLOTS[2], SLOTS[1]
 OUTLINE = "#6fd3ff"  # on grey images, the same on light and dark pages
@@ -35,7 +37,7 @@ class Example:
 
     Attributes:
         image: ``(C, H, W)`` with one or three channels, or a volume ``(1, D, H, W)``; values in [0, 1].
-        truth: name of the true class.
+        truth: name of the true class; empty where nobody knows it.
         predicted: name of the predicted class.
         probability: of the predicted class.
         caption: a third line, as the diameter.
@@ -114,19 +116,33 @@ def gallery(examples: Sequence[Example], title: str = "Examples", caption: str =
     drawn = [(tile, example) for example in ordered for tile in example.tiles()]
     columns = TILES if ordered[0].image.ndim == 3 else len(PLANES)
     with mpl.rc_context(RC):
-        canvas, axes = _tiles(len(drawn), columns)
+        explained = any(example.heat is not None for example in ordered)
+        canvas, axes = _tiles(len(drawn), columns, SCALE_HEIGHT if explained else 0)
         for position, (axis, (tile, example)) in enumerate(zip(axes, drawn, strict=True)):
             _draw(axis, tile, example)
             if position % columns == 0 or columns == TILES:
                 _say(axis, example)
-    explained = " Colour: explanation." if any(example.heat is not None for example in ordered) else ""
-    return Figure("examples-" + "".join(c for c in title.lower() if c.isalnum()), title, caption + explained, canvas)
+        if explained:
+            height = canvas.get_figheight()
+            heat_scale(canvas.add_axes((0.25, 0.26 / height, 0.5, 0.09 / height)))
+    note = " Colour: explanation." if explained else ""
+    return Figure("examples-" + "".join(c for c in title.lower() if c.isalnum()), title, caption + note, canvas)
 
 
-def _tiles(count: int, columns: int) -> tuple[Canvas, list[Axes]]:
-    """A canvas of square tiles with room for three lines of text below each."""
+def heat_scale(axis: Axes) -> None:
+    """Draw the colours of explanations from none to the maximum, as they look on mid-grey."""
+    ramp = np.tile(np.linspace(0, 1, 128), (8, 1))
+    axis.imshow(blend(Tile(np.full(ramp.shape, 0.4), None, ramp, "")), extent=(0, 1, 0, 1), aspect="auto")
+    axis.set_xticks([0, 0.5, 1])
+    axis.set_yticks([])
+    axis.tick_params(labelsize=6, length=2, pad=1)
+    axis.set_xlabel(SCALE_LABEL, fontsize=6.5, labelpad=1)
+
+
+def _tiles(count: int, columns: int, below: float) -> tuple[Canvas, list[Axes]]:
+    """A canvas of square tiles with room for three lines of text below each, and ``below`` inches at the foot."""
     lines, side = math.ceil(count / columns), WIDTH / columns - GAP
-    height = lines * (side + TEXT_HEIGHT)
+    height = lines * (side + TEXT_HEIGHT) + below
     canvas = Canvas(figsize=(WIDTH, height))
     axes = []
     for position in range(count):
@@ -138,7 +154,7 @@ def _tiles(count: int, columns: int) -> tuple[Canvas, list[Axes]]:
 
 
 def _draw(axis: Axes, tile: Tile, example: Example) -> None:
-    axis.imshow(_blend(tile), interpolation="none")
+    axis.imshow(blend(tile), interpolation="none")
     if tile.mask is not None and tile.mask.any() and not tile.mask.all():
         axis.contour(tile.mask, levels=[0.5], colors=[OUTLINE], linewidths=0.9)
     if example.spacing_mm is not None:
@@ -147,8 +163,8 @@ def _draw(axis: Axes, tile: Tile, example: Example) -> None:
         axis.text(0.04, 0.96, tile.plane, color="white", fontsize=6.5, va="top", transform=axis.transAxes)
 
 
-def _blend(tile: Tile) -> Image:
-    """The picture in RGB, the explanation laid over it; one image, for SVG knows no transparency by pixel."""
+def blend(tile: Tile) -> Image:
+    """Return the picture in RGB, the explanation laid over it; one image, for SVG knows no transparency by pixel."""
     picture = np.clip(np.asarray(tile.picture, dtype=np.float64), 0, 1)
     colours = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
     if tile.heat is None:
@@ -160,9 +176,12 @@ def _blend(tile: Tile) -> Image:
 
 
 def _say(axis: Axes, example: Example) -> None:
-    """Below the picture: the truth, then what the network said, ticked or crossed."""
-    said = f"{'✓' if example.right else '✗'} {example.predicted} {example.probability:.2f}"
-    lines = [(example.truth, INK.light, "bold"), (said, (RIGHT if example.right else WRONG).light, "normal")]
+    """Below the picture: the truth, then what the network said, ticked or crossed; with no truth the latter alone."""
+    said = f"{example.predicted} {example.probability:.2f}"
+    lines = [(said, INK.light, "bold")]
+    if example.truth:
+        mark, colour = ("✓", RIGHT) if example.right else ("✗", WRONG)
+        lines = [(example.truth, INK.light, "bold"), (f"{mark} {said}", colour.light, "normal")]
     lines += [(example.caption, INK.light, "normal")] if example.caption else []
     for number, (line, colour, weight) in enumerate(lines):
         axis.annotate(

@@ -17,6 +17,7 @@ CLASSES = ("benign", "malignant")
 PLANES = ("axial", "coronal", "sagittal")
 GALLERY = "grad-cam-plus-plus-fine"
 CASES = 6  # of each class in Figure 11
+TILE, BETWEEN, HEAD, FOOT = 0.78, 0.3, 0.35, 0.55  # inches: a picture, the gap between nodules, room above and below
 
 Draw = Callable[[Any, Path], Sequence[Any]]
 Maps = dict[str, np.ndarray[Any, Any]]
@@ -137,6 +138,7 @@ def _matrix(kept: dict[str, Maps], labels: dict[str, str]) -> Any:
     from matplotlib.figure import Figure as Canvas
 
     from reproduce._drawing import Figure
+    from reproduce._gallery import heat_scale
     from reproduce._style import RC
 
     methods = {row: maps for row, maps in kept.items() if maps}
@@ -144,34 +146,39 @@ def _matrix(kept: dict[str, Maps], labels: dict[str, str]) -> Any:
         return None
     first = next(iter(methods.values()))
     nodules = _chosen(first)
+    height = HEAD + FOOT + (3 * TILE + BETWEEN) * len(nodules)  # inches
     with mpl.rc_context(RC):
-        canvas = Canvas(figsize=(0.78 * (len(methods) + 1), 0.78 * 3 * len(nodules) + 0.9), layout="constrained")
-        axes = canvas.subplots(3 * len(nodules), len(methods) + 1, squeeze=False)
-        for block, case in enumerate(nodules):
-            for column, maps in enumerate([None, *methods.values()]):
-                for axis in range(3):
-                    _tile(axes[3 * block + axis, column], first, maps, case, axis)
-            said = CLASSES[first["probability"][case].argmax()]
-            axes[3 * block, 0].set_title(f"{CLASSES[first['label'][case]]},\nsaid {said}", fontsize=6, loc="left")
-        for column, row in enumerate(methods, start=1):
-            heading = labels[row].replace("propagation", "prop.").replace(" ", "\n", 1)
-            axes[0, column].set_title(heading, fontsize=5.5, weight="normal")
-        scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, 1), "viridis")
-        canvas.colorbar(
-            scale, ax=axes, location="bottom", shrink=0.4, aspect=40, label="relevance, share of the maximum"
+        canvas = Canvas(figsize=(TILE * (len(methods) + 1), height))
+        blocks = canvas.add_gridspec(
+            len(nodules), 1, left=0.02, right=1, bottom=FOOT / height, top=1 - HEAD / height, hspace=BETWEEN / TILE / 3
         )
-    caption = "Rows: axial, coronal, sagittal through the nodule's centre; orange outline: the readers' consensus."
+        for block, case in zip(blocks, nodules, strict=True):
+            _block(block.subgridspec(3, len(methods) + 1, hspace=0.04, wspace=0.04).subplots(), first, methods, case)
+        for axis, row in zip(canvas.axes[1:], methods, strict=False):
+            axis.set_title(labels[row].replace("propagation", "prop.").replace(" ", "\n", 1), fontsize=5.5)
+        heat_scale(canvas.add_axes((0.3, 0.3 / height, 0.4, 0.09 / height)))
+    caption = "Rows: axial, coronal, sagittal through the nodule's centre; blue outline: the readers' consensus."
     return Figure("nodules-methods", "Nodules and explanations", caption, canvas, wide=True)
 
 
+def _block(axes: Any, first: Maps, methods: dict[str, Maps], case: int) -> None:
+    """One nodule: its planes as rows, the bare image and the methods as columns."""
+    for column, maps in enumerate([None, *methods.values()]):
+        for plane in range(3):
+            _tile(axes[plane, column], first, maps, case, plane)
+    truth, said = CLASSES[first["label"][case]], CLASSES[first["probability"][case].argmax()]
+    axes[0, 0].set_title(f"{truth},\nsaid {said}", fontsize=6, loc="left")
+
+
 def _tile(axis: Any, first: Maps, maps: Maps | None, case: int, plane: int) -> None:
+    from reproduce._gallery import OUTLINE, Tile, blend
+
     mask = first["mask"][case]
     centre = [round(float(places.mean())) for places in np.nonzero(mask)][plane]
-    axis.imshow(np.take(first["image"][case], centre, plane), cmap="gray", vmin=0, vmax=255, interpolation="none")
-    if maps is not None:
-        heat = np.take(maps["heat"][case], centre, plane)
-        axis.imshow(heat, cmap="viridis", vmin=0, vmax=255, alpha=0.55, interpolation="none")
-    axis.contour(np.take(mask, centre, plane), levels=[0.5], colors=["#ff9350"], linewidths=0.7)
+    picture = np.take(first["image"][case], centre, plane) / 255
+    heat = None if maps is None else np.take(maps["heat"][case], centre, plane) / 255
+    axis.imshow(blend(Tile(picture, None, heat, "")), interpolation="none")
+    axis.contour(np.take(mask, centre, plane), levels=[0.5], colors=[OUTLINE], linewidths=0.7)
     axis.set_xticks([])
     axis.set_yticks([])
     if maps is None:

@@ -5,30 +5,29 @@ of three planes with the heat map, and the map itself as ``.npz``.
 """
 
 import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from datamodules.command_line import OneLineParser, guarded
 from datamodules.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from lightning_modules.segradcam import SEGradCAMModule
 
+    Floats = npt.NDArray[np.floating]
 
-class _Parser(argparse.ArgumentParser):
-    """Argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print one line and exit with code 2."""
-        print(f"{self.prog}: error: {' '.join(message.split())}", file=sys.stderr)
-        raise SystemExit(2)
+PROGRAM = "reproduce/segradcam.py"
+POINT_HELP = "voxel indices z,y,x of the nodule: z from the feet, y from the front, x from the patient's right"
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``--explain``."""
-    found = _Parser(prog="reproduce/segradcam.py", description="Explain a nodule in a CT volume of your own.")
+    found = OneLineParser(prog=PROGRAM, description="Explain a nodule in a CT volume of your own.")
     found.add_argument("--explain", type=Path, required=True, help="DICOM folder, .nii, .nii.gz, .npy or .npz, in HU")
-    found.add_argument("--point", required=True, help="voxel indices z,y,x of the nodule; z counts towards the head")
+    found.add_argument("--point", required=True, help=POINT_HELP)
     found.add_argument("--checkpoint", type=Path, required=True, help="model.ckpt of a finished cell of this command")
     found.add_argument("--spacing", default="1,1,1", help="z,y,x in mm of a .npy, which carries none")
     found.add_argument("--layer", default="stage3", help="of the network; stage4 is the paper's, stage3 is finer")
@@ -39,12 +38,12 @@ def parser() -> argparse.ArgumentParser:
 def main(words: list[str]) -> int:
     """Run; bad input is one line on stderr and ``SystemExit(2)``."""
     chosen = parser().parse_args(words)
-    try:
+
+    def work() -> int:
         print(explain(chosen))
-    except (InputError, FileNotFoundError) as error:
-        print(f"reproduce/segradcam.py: error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(2) from None
-    return 0
+        return 0
+
+    return guarded(PROGRAM, work)
 
 
 def explain(chosen: argparse.Namespace) -> str:
@@ -55,39 +54,76 @@ def explain(chosen: argparse.Namespace) -> str:
         InputError: the point, spacing, volume, layer or checkpoint cannot be used.
     """
     import numpy as np
+
+    from datamodules.ct_volume import read_volume
+    from datamodules.segradcam import SIDE, SPACING_MM
+
+    module, point = load(chosen.checkpoint), numbers(chosen.point, "--point")
+    spacing = numbers(chosen.spacing, "--spacing")
+    if min(spacing) <= 0:
+        raise InputError(f"--spacing {chosen.spacing}: mm must be above 0")
+    volume = read_volume(chosen.explain, spacing)
+    cube = volume.cube(point, SIDE, SPACING_MM)
+    image, malignant, heat = judge(module, cube, chosen.layer)
+    said, probability = ("malignant", malignant) if malignant > 0.5 else ("benign", 1 - malignant)
+    picture = save(chosen.out, chosen.point, cube, image, heat, said, probability)
+    nearest = tuple(min(round(place), size - 1) for place, size in zip(point, volume.hu.shape, strict=True))
+    rows, columns = volume.pixel_mm
+    return (
+        f"{chosen.explain}: {len(volume.hu)} slices of {np.diff(volume.z_mm).mean():.3g} mm, pixels of {rows:.3g} x "
+        f"{columns:.3g} mm; {volume.hu[nearest]} HU at the point\n"
+        f"{said} (probability of malignancy {malignant:.2f}; as good as what the checkpoint was trained on, and not "
+        f"for clinical use)\n{picture}"
+    )
+
+
+def judge(module: "SEGradCAMModule", cube: "npt.NDArray[np.int16]", layer: str) -> "tuple[Floats, float, Floats]":
+    """Return the image (1, D, H, W) in [0, 1], the probability of malignancy and the heat map (D, H, W) of a cube.
+
+    Raises:
+        InputError: the network has no such layer.
+    """
+    import numpy as np
     import torch
 
-    from datamodules.cache import atomic_write
-    from datamodules.ct_volume import read_volume
-    from datamodules.segradcam import SIDE, SPACING_MM, SEGradCAMDataModule
+    from datamodules.segradcam import SEGradCAMDataModule
     from lightning_modules.explain.cam import GradCAMPlusPlus
-    from reproduce._figures import Example, gallery
 
-    module = load(chosen.checkpoint)
-    z, y, x = numbers(chosen.point, "--point")
-    cube = read_volume(chosen.explain, numbers(chosen.spacing, "--spacing")).cube((z, y, x), SIDE, SPACING_MM)
     image = torch.as_tensor(np.asarray(SEGradCAMDataModule().preprocess()(cube[None, None]), dtype=np.float32))
     with torch.no_grad():
-        probability = module.probabilities(image)[0]
-    said = ("benign", "malignant")[int(probability.argmax())]
+        malignant = float(module.probabilities(image)[0, 1])
     try:
-        heat = GradCAMPlusPlus(module.network, chosen.layer)(image)[0]
+        heat = GradCAMPlusPlus(module.network, layer)(image)[0]
     except ValueError as error:
-        raise InputError(f"--layer {chosen.layer}: {error}") from error
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    example = Example(
-        image[0].numpy(), "your volume", said, float(probability.max()), chosen.point, SPACING_MM, None, heat.numpy()
-    )
+        raise InputError(f"--layer {layer}: {error}") from error
+    return image[0].numpy(), malignant, heat.numpy()
+
+
+def save(
+    out: Path,
+    point: str,
+    cube: "npt.NDArray[np.int16]",
+    image: "Floats",
+    heat: "Floats",
+    said: str,
+    probability: float,
+) -> Path:
+    """Write the picture of three planes and the map with its cube; returns the picture's path."""
+    import numpy as np
+
+    from datamodules.cache import atomic_write
+    from datamodules.segradcam import SPACING_MM
+    from reproduce._figures import Example, gallery
+
+    out.mkdir(parents=True, exist_ok=True)
+    example = Example(image, "", said, probability, f"at {point}", SPACING_MM, None, heat)
     figure = gallery([example], "Explanation", "Grad-CAM++ for the predicted class.")
     if figure is not None:
-        figure.save(chosen.out / "explanation.png")
-    with atomic_write(chosen.out / "explanation.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, cube_hu=cube, heat=heat.numpy(), probability=probability.numpy())
-    return (
-        f"{said} (probability of malignancy {float(probability[1]):.2f}; as good as what the checkpoint was "
-        "trained on, and not for clinical use)\n"
-        f"{chosen.out / 'explanation.png'}"
-    )
+        figure.save(out / "explanation.png")
+    shares = np.array([1 - probability, probability] if said == "malignant" else [probability, 1 - probability])
+    with atomic_write(out / "explanation.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, cube_hu=cube, heat=heat, probability=shares)
+    return out / "explanation.png"
 
 
 def numbers(text: str, flag: str) -> tuple[float, float, float]:

@@ -18,6 +18,7 @@ from reproduce._segradcam.protocol import (
     Recipe,
     assumptions,
     classical,
+    compared_folds,
     counted,
     explained,
     preparation,
@@ -95,23 +96,23 @@ def classified(
 
 def population(options: Options) -> Job:
     """Plan the population: our counts beside those that LUNA16 and the paper's ancestor publish."""
-    rows = [("luna16-rule", "LIDC by LUNA16's rule")]
-    rows += [("luna16-scans", "the same, in LUNA16's 888 scans")] if "luna16" in options.flags else []
+    listed = "luna16" in options.flags
+    rows = [("luna16-rule", "LIDC by LUNA16's rule"), ("luna16-scans", "the same, in LUNA16's 888 scans")]
+    reason = {} if listed else {"luna16-scans": "needs LUNA16's list of scans: --luna16 DIR"}
     spec = TableSpec(
         key=KEY,
         number="population",
         title="Nodules of at least three readers in scans of at most 2.5 mm",
         columns=tuple(Column(f"nodules/{name}", name, paper=name, digits=0) for name in PUBLISHED),
-        rows=tuple(RowSpec(row, label, PUBLISHED) for row, label in rows),
+        rows=tuple(RowSpec(row, label, PUBLISHED, reason=reason.get(row, "")) for row, label in rows),
         notes=(
             "1186 is LUNA16's count; 450 and 554 are those of the ancestor [17], 182 what remains. The abstract's 1230 "
             "(600 and 630) fits neither.",
-            "--luna16 DIR (with LUNA16's seriesuids.csv) adds the count in LUNA16's own scans.",
         ),
         ranked=False,
         mixed_data=True,
     )
-    return Job(spec, counted(options, "population", rows), assumptions(options)[:1])
+    return Job(spec, counted(options, "population", rows[: 1 + listed]), assumptions(options)[:1])
 
 
 def table1(options: Options) -> Job:
@@ -243,7 +244,8 @@ def table4(options: Options) -> Job:
         for recipe in recipes
     )
     spec = classified(options, "4", "Comparators at one budget of parameters", rows, claims=claims)
-    cells = (*same(options, "4"), *trained(options, "4", recipes))
+    folds = compared_folds(options)
+    cells = (*same(options, "4", folds), *trained(options, "4", recipes, folds))
     return Job(spec, cells, assumptions(options, "comparators"), prepare=preparation(options))
 
 

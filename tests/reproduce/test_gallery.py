@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datamodules.errors import InputError
-from reproduce._gallery import Example, gallery
+from reproduce._gallery import SCALE_LABEL, Example, gallery
 
 
 def example(shape: tuple[int, ...] = (1, 32, 32), **how: object) -> Example:
@@ -68,6 +68,25 @@ def test_explanations_colour_and_masks_outline() -> None:
     assert spread[16, 16] > 0.1
     assert spread[0, 0] == 0
     assert len(figure.canvas.axes[0].collections) == 1
+
+
+def test_a_scale_says_what_the_colours_mean() -> None:
+    plain, explained = gallery([example()]), gallery([example(heat=np.eye(32))])
+    assert plain is not None
+    assert explained is not None
+    assert SCALE_LABEL not in [axis.get_xlabel() for axis in plain.canvas.axes]
+    scale = explained.canvas.axes[-1]
+    assert scale.get_xlabel() == SCALE_LABEL
+    colours = np.asarray(scale.images[0].get_array())[0]
+    assert np.ptp(colours[0]) == 0  # no explanation: grey as the image is
+    assert np.ptp(colours[-1]) > 0.2
+    assert scale.get_position().y1 < explained.canvas.axes[0].get_position().y0  # below the pictures
+
+
+def test_an_unknown_truth_is_neither_right_nor_wrong() -> None:
+    figure = gallery([example(truth="", caption="10,20,30")])
+    assert figure is not None
+    assert words(figure) == ["malignant 0.93", "10,20,30"]
 
 
 def test_photographs_keep_their_colours() -> None:

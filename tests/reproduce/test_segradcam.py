@@ -1,11 +1,8 @@
-"""The segradcam command: every target is planned, wrong words cost one line, ``--explain`` works on a volume."""
+"""The segradcam command: every target is planned, wrong words cost one line."""
 
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from datamodules.errors import InputError
 from lightning_modules.segradcam import SEGradCAMModule
@@ -62,6 +59,24 @@ def test_paper_preset_is_the_paper_s_protocol() -> None:
     assert set(trained[0].config["module"]) == {"epochs", "seed"}
 
 
+def test_luna16_s_own_scans_are_counted_where_their_list_is_given() -> None:
+    without = segradcam.plan(options("table population"))
+    listed = segradcam.plan(replace(options("table population"), flags={"luna16": "lists"}))
+    assert [row.reason for row in without.spec.rows] == ["", "needs LUNA16's list of scans: --luna16 DIR"]
+    assert [row.reason for row in listed.spec.rows] == ["", ""]
+    assert [cell.row for cell in without.cells] == ["luna16-rule"]
+    assert [cell.row for cell in listed.cells] == ["luna16-rule", "luna16-scans"]
+
+
+def test_quick_compares_on_one_fold_and_the_paper_on_all() -> None:
+    def folds(preset: str, wanted: int | None = None) -> set[int]:
+        return {cell.fold for cell in segradcam.plan(replace(options("table 4", preset), folds=wanted)).cells}
+
+    assert folds("quick") == {0}
+    assert folds("quick", 3) == {0, 1, 2}
+    assert folds("paper") == set(range(10))
+
+
 @pytest.mark.parametrize("preset", ["paper", "quick"])
 def test_comparators_have_the_network_s_budget(preset: str) -> None:
     cells = {cell.row: cell for cell in segradcam.plan(options("table 4", preset)).cells}
@@ -89,43 +104,3 @@ def test_wrong_words_are_one_line(words: list[str], message: str, capsys: pytest
     assert stopped.value.code == 2
     assert message in error
     assert error.count("\n") == 1
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    module = SEGradCAMModule(design="bottleneck", widths=(4, 4, 8, 8))
-    content = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
-    torch.save({**content, "pytorch-lightning_version": "2.6.0"}, tmp_path / "model.ckpt")
-    return tmp_path / "model.ckpt"
-
-
-def words(volume: Path, checkpoint: Path, point: str, out: Path) -> list[str]:
-    return ["--explain", str(volume), "--checkpoint", str(checkpoint), "--point", point, "--out", str(out)]
-
-
-def test_own_volume_is_classified_and_explained(
-    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    hu = np.full((40, 50, 60), -850, np.int16)
-    hu[18:24, 28:34, 38:44] = 30
-    np.save(tmp_path / "scan.npy", hu)
-    assert segradcam.main(words(tmp_path / "scan.npy", checkpoint, "20.5,30.5,40.5", tmp_path / "out")) == 0
-    assert "probability of malignancy" in capsys.readouterr().out
-    assert (tmp_path / "out" / "explanation.png").stat().st_size > 1000
-    with np.load(tmp_path / "out" / "explanation.npz") as found:
-        assert found["cube_hu"].shape == found["heat"].shape == (32, 32, 32)
-        assert found["cube_hu"][15:17, 15:17, 15:17].min() == 30
-        assert found["probability"].sum() == pytest.approx(1)
-
-
-def test_own_volume_errors(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.save(tmp_path / "scan.npy", np.full((40, 50, 60), -850, np.int16) + np.arange(60, dtype=np.int16) * 20)
-    for point, message in (("99,1,1", "outside the volume"), ("1;2;3", "three numbers")):
-        with pytest.raises(SystemExit):
-            segradcam.main(words(tmp_path / "scan.npy", checkpoint, point, tmp_path))
-        assert message in capsys.readouterr().err
-    (tmp_path / "bad.ckpt").write_bytes(b"nothing")
-    with pytest.raises(SystemExit):
-        segradcam.main(words(tmp_path / "scan.npy", tmp_path / "bad.ckpt", "1,1,1", tmp_path))
-    assert "not a checkpoint" in capsys.readouterr().err
