@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from reproduce._cellline.bases import derive
-from reproduce._cellline.protocol import FOLDS, PRESETS, Recipe, Start, cell, seeds
+from reproduce._cellline.protocol import EMBEDDED, FOLDS, PRESETS, Recipe, Start, cell, seeds
 from reproduce._cellline.tables import COLUMNS, best_start, job, strategy_five, trained_job
 from reproduce._command import Job, Options
 from reproduce._spec import ClaimSpec, Column, RowSpec
@@ -129,15 +129,19 @@ def leakage(options: Options, weights: str) -> Job:
 
 
 def transfer(options: Options, weights: str) -> Job:
-    """Plan pretrained and frozen, random and frozen, random and trained, at the same number of epochs."""
+    """Plan pretrained and frozen, random and frozen, random and trained, at the same number of epochs.
+
+    On real images pretrained means ImageNet, and stays blank without its weights; on rendered ones it is the source
+    task then.
+    """
     epochs = {"epochs": options.epochs or PRESETS[options.preset]["train"]["epochs"]}
+    first: Start = "source" if options.data == EMBEDDED and not weights else "imagenet"
     texts: dict[Start, str] = {
-        best_start(weights): "pretrained, head trained",
+        first: f"pretrained on {'other rendered lines' if first == 'source' else 'ImageNet'}, head trained",
         "frozen": "random, head trained",
         "trained": "random, everything trained",
     }
     recipes = [Recipe(start, text, start, data={"augment": "none"}, train=epochs) for start, text in texts.items()]
-    first = best_start(weights)
     claims = (
         ClaimSpec("pretrained features beat random features", first, "frozen", "image/auc", 0.01),
         ClaimSpec("pretrained features beat training from scratch", first, "trained", "image/auc", 0.01),

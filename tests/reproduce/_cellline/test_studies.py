@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from reproduce._cellline.studies import BATCHES, HEADS, RESIZES
 from tests.reproduce._cellline.conftest import Run
 
@@ -25,6 +27,15 @@ def test_transfer_has_one_budget_for_all_rows(run: Run) -> None:
     cells = run("--study", "transfer", execute=False).cells
     assert len({cell.row for cell in cells}) == 3
     assert len({cell.config["train"]["epochs"] for cell in cells}) == 1
+
+
+def test_on_real_images_pretrained_means_imagenet_and_stays_blank_without_it(run: Run, tmp_path: Path) -> None:
+    job = run("--study", "transfer", "--data", "folder", "--data-root", str(tmp_path), execute=False)
+    assert [row.id for row in job.spec.rows] == ["imagenet", "frozen", "trained"]
+    assert {cell.row for cell in job.cells} == {"frozen", "trained"}
+    assert "--weights" in job.spec.rows[0].reason
+    rendered = run("--study", "transfer", execute=False)
+    assert rendered.spec.rows[0].id == "source"
 
 
 def test_leakage_pools_all_folds_of_both_kinds(run: Run) -> None:
