@@ -1,0 +1,51 @@
+"""The study of the cell-line paper: batch size and fully connected layers (its Tables S2 and S3 are not in the text).
+
+``python sweeps/cellline.py`` tries every pair on the features of the transferred backbone, which are computed once.
+"""
+
+import sys
+from dataclasses import replace
+
+from reproduce._cell import Cell
+from reproduce._cellline.protocol import FOLDS, Recipe, cells
+from reproduce._cellline.studies import BATCHES, HEADS
+from reproduce._cellline.tables import best_start
+from reproduce._command import Options
+from sweeps._command import main as run
+from sweeps.study import Choice, Study, numbers
+
+FEW_FOLDS = 3  # of ten: a trial's value is their mean
+NO_WEIGHTS = ""  # ImageNet's are not shipped: transfer comes from the source task
+
+
+def head_cells(options: Options, row: str) -> tuple[Cell, ...]:
+    """Return strategy V's cells, with whatever the options change."""
+    recipe = Recipe(row, "strategy V", best_start(NO_WEIGHTS), data={"augment": "nearest"})
+    folds = options.folds or min(FEW_FOLDS, FOLDS[options.preset])
+    return cells(replace(options, folds=folds), "sweep-head", [recipe], NO_WEIGHTS)
+
+
+STUDIES = {
+    "head": Study(
+        key="cellline",
+        name="head",
+        title="Which batch size and which fully connected layers?",
+        space=(
+            numbers("datamodule.batch_size", BATCHES),
+            Choice("module.hidden", {"-".join(map(str, hidden)) or "none": list(hidden) for hidden in HEADS}),
+        ),
+        cells=head_cells,
+        grid=True,
+        seeds={"paper": (0,), "quick": (0,), "smoke": (0,)},
+        monitor="val/f1",  # the paper's metric
+    )
+}
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the study with ``args`` (default: the shell's)."""
+    return run("cellline", STUDIES, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
