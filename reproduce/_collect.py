@@ -54,8 +54,22 @@ def _data_name(result: Mapping[str, Any]) -> str:
 
 
 def without_paths(text: str, data_root: str | None) -> str:
-    """Replace the folder of the data, which is nobody else's business, by ``DIR``."""
-    return text if data_root is None else text.replace(json.dumps(data_root)[1:-1], "DIR")
+    """Replace the folder of the data, which is nobody else's business, by ``DIR``.
+
+    A relative one, such as ``data``, may be an ordinary word too: it counts as the option's value only.
+    """
+    if data_root is None:
+        return text
+    if Path(data_root).is_absolute():
+        return text.replace(json.dumps(data_root)[1:-1], "DIR")
+    result = json.loads(text)
+    result["config"]["data"]["data_root"] = "DIR"
+    words = shlex.split(result["command"])
+    before = ["", *words]
+    result["command"] = shlex.join(
+        "DIR" if option == "--data-root" else word for option, word in zip(before, words, strict=False)
+    )
+    return json.dumps(result, indent=1) + "\n"
 
 
 def main(args: list[str] | None = None) -> int:

@@ -43,6 +43,14 @@ def test_a_table_of_several_data_sets_stays_in_one_folder(tmp_path: Path) -> Non
     assert (tmp_path / "kept" / "egfr" / "5-thetas" / "ce__0__0.json").is_file()
 
 
+def test_a_relative_root_is_replaced_where_it_is_the_root_only(tmp_path: Path) -> None:
+    cell(tmp_path / "run", data="covid-ct", root="data")
+    collect(tmp_path / "run", tmp_path / "kept")
+    kept = json.loads((tmp_path / "kept" / "egfr" / "5-covid-ct" / "ce__0__0.json").read_text())
+    assert kept["config"]["data"] == {"data": "covid-ct", "data_root": "DIR"}
+    assert kept["command"] == "python reproduce/egfr.py --data covid-ct --data-root DIR"
+
+
 def test_two_folders_of_images_lie_apart(tmp_path: Path) -> None:
     for name in ("skin", "moles"):
         cell(tmp_path / name, data="folder", root=f"/home/anna/{name}")
