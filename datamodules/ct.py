@@ -16,7 +16,7 @@ from datamodules.errors import InputError
 
 AIR = -1024  # HU; what lies outside a scan, declared padding, and the least that a crop holds
 NOT_AIR, NOT_TISSUE = -500, -500  # a scan without values below and above is no CT in HU
-MAX_VOXELS = 4096 * 1024 * 1024  # 8 GB of HU; more is a wrong header
+MAX_VOXELS = 1024**3  # 2 GB of HU; more is a wrong header
 DECIMALS = 9  # of voxel indices: what lies on the edge must not fall outside by rounding
 
 Floats = npt.NDArray[np.float64]
@@ -214,7 +214,7 @@ def read_ct(path: str | Path, series_uid: str | None = None) -> CT:
     """Read one CT scan, its axes nearest to z, y, x.
 
     Args:
-        path: a folder with DICOM files, a DICOM file of it, ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mhd`` or ``.mha``.
+        path: a folder with DICOM files, ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mhd`` or ``.mha``.
         series_uid: which series of a DICOM folder; needed if it holds several.
 
     Raises:

@@ -10,11 +10,12 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 import SimpleITK
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
-from datamodules.ct import CT, MAX_VOXELS, checked_geometry, checked_hu
+from datamodules.ct import CT, MAX_VOXELS, Floats, checked_geometry, checked_hu
 from datamodules.ct_dicom import one_line
 from datamodules.errors import InputError
 
@@ -24,12 +25,32 @@ HEADER_BYTES = 1 << 16
 OTHER_FILE = ("ElementDataFile", "data file", "datafile")  # MetaImage; NRRD, spelt both ways
 
 
+Loaded = tuple[npt.NDArray[np.generic], Floats, Floats]
+
+
 def read_nifti(path: Path) -> CT:
     """Read ``.nii`` or ``.nii.gz``.
 
     Raises:
         InputError: it cannot be read, is no volume of HU, or does not say how it lies in the patient.
     """
+    values, origin, steps = load_nifti(path)
+    return CT(checked_hu(values, str(path)), origin, steps)
+
+
+def read_itk(path: Path) -> CT:
+    """Read ``.nrrd``, ``.mhd`` with its ``.raw`` or ``.zraw`` beside it, or ``.mha``.
+
+    Raises:
+        FileNotFoundError: the file with the voxels is missing.
+        InputError: it cannot be read, is no volume of HU, or names a file outside its own folder.
+    """
+    values, origin, steps = load_itk(path)
+    return CT(checked_hu(values, str(path)), origin, steps, series_uid=path.stem)
+
+
+def load_nifti(path: Path) -> Loaded:
+    """Return the voxels (z, y, x) of a NIfTI file in any unit, their origin and steps, as :func:`read_nifti`."""
     untyped: Any = nib
     try:
         image = untyped.load(path)
@@ -48,16 +69,11 @@ def read_nifti(path: Path) -> CT:
         raise InputError(f"{path} cannot be read as NIfTI: {one_line(error)}") from error
     affine = np.diag([-1, -1, 1, 1]) @ np.asarray(image.affine, dtype=np.float64) * unit  # right, front -> left, back
     origin, steps = checked_geometry(affine[:3, 3][::-1], affine[:3, :3][::-1, ::-1], str(path))
-    return CT(checked_hu(values.T, str(path)), origin, steps)
+    return values.T, origin, steps
 
 
-def read_itk(path: Path) -> CT:
-    """Read ``.nrrd``, ``.mhd`` with its ``.raw`` or ``.zraw`` beside it, or ``.mha``.
-
-    Raises:
-        FileNotFoundError: the file with the voxels is missing.
-        InputError: it cannot be read, is no volume of HU, or names a file outside its own folder.
-    """
+def load_itk(path: Path) -> Loaded:
+    """Return the voxels (z, y, x) of an ITK file in any unit, their origin and steps, as :func:`read_itk`."""
     _check_data_file(path)
     itk: Any = SimpleITK  # ships no types
     reader = itk.ImageFileReader()
@@ -76,7 +92,7 @@ def read_itk(path: Path) -> CT:
     spacing = np.array(image.GetSpacing())
     steps = np.array(image.GetDirection()).reshape(3, 3) * spacing
     origin, steps = checked_geometry(np.array(image.GetOrigin())[::-1], steps[::-1, ::-1], str(path))
-    return CT(checked_hu(itk.GetArrayFromImage(image), str(path)), origin, steps, series_uid=path.stem)
+    return np.asarray(itk.GetArrayFromImage(image)), origin, steps
 
 
 def _check_size(path: Path, shape: tuple[int, ...]) -> None:
