@@ -100,8 +100,8 @@ class ClaimSpec:
 
     The effect is ``metric`` of ``better`` minus ``worse``, averaged over pairs and runs. With fewer than
     ``min_runs`` runs the claim is *inconclusive*. It is *supported* if the effect is at least ``tolerance``,
-    its 95 % interval lies above 0 and its sign is the same in every run; *not supported* if the interval lies
-    below ``tolerance``; else *inconclusive*.
+    its 95 % interval lies above 0, its sign is the same in every run and no ``worse`` row has a run at the
+    ``floor``; *not supported* if the interval lies below ``tolerance``; else *inconclusive*.
 
     Attributes:
         better: row or baseline id, or several.
@@ -109,6 +109,7 @@ class ClaimSpec:
         tolerance: the smallest gain that counts, in the metric's unit.
         min_runs: trainings (seeds x folds) below which nothing is decided.
         smaller_is_better: for losses and errors.
+        floor: a ``worse`` row with a run at or below it has not been trained: to be better than that supports nothing.
     """
 
     text: str
@@ -119,6 +120,7 @@ class ClaimSpec:
     within: Subset | None = None
     min_runs: int = 3
     smaller_is_better: bool = False
+    floor: float | None = None
 
 
 @dataclass(frozen=True)

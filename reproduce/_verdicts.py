@@ -56,7 +56,20 @@ def judge(claim: ClaimSpec, evidence: Evidence, unusable: frozenset[str] = froze
             claim, "not run", None, "", f"no result for {', '.join(missing)}" if missing else "no run in common"
         )
     verdict, why = _decide(claim, effect)
+    if verdict == "supported" and (idle := _untrained(claim, worse, evidence)):
+        verdict, why = (
+            "inconclusive",
+            f"{', '.join(idle)} did not learn in every run: that is the budget, not the design",
+        )
     return ClaimView(claim, verdict, effect, _detail(effect, what), why)
+
+
+def _untrained(claim: ClaimSpec, rows: Sequence[str], evidence: Evidence) -> list[str]:
+    """Return the rows that have a run at or below the claim's floor."""
+    if claim.floor is None:
+        return []
+    found = {row: evidence.estimate(row, Quantity(claim.metric, claim.within)) for row in rows}
+    return [row for row, estimate in found.items() if estimate and min(estimate.runs, default=1.0) <= claim.floor]
 
 
 def _decide(claim: ClaimSpec, effect: Estimate) -> tuple[Verdict, str]:

@@ -52,6 +52,17 @@ def skilled(folder: Path, better: float, worse: float) -> Evidence:
     return Evidence(SPEC, results, 300)
 
 
+def test_to_beat_a_row_that_has_not_learnt_supports_nothing(tmp_path: Path) -> None:
+    evidence = skilled(tmp_path, 3.0, 0.1)
+    claim = ClaimSpec("batches help", "ce-bt", "ce-rs", "patient/auc", 0.01)
+    weakest = min(evidence.estimate("ce-rs", Quantity("patient/auc")).runs)  # type: ignore[union-attr]  # it is there
+    found = judge(replace(claim, floor=weakest), evidence)
+    assert (found.verdict, found.why) == (
+        "inconclusive", "ce-rs did not learn in every run: that is the budget, not the design",
+    )  # fmt: skip
+    assert judge(replace(claim, floor=weakest - 0.01), evidence).verdict == "supported"
+
+
 def test_judging_end_to_end(tmp_path: Path) -> None:
     evidence = skilled(tmp_path, 3.0, 0.1)
     claim = ClaimSpec("batches help", "ce-bt", "ce-rs", "patient/auc", 0.01)
