@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.ct_volume import read_volume
+from datamodules.lidc_scans import nodule_centre
+from datamodules.luna16 import luna16_nodules
 from lightning_modules.segradcam import SEGradCAMModule
 from reproduce import segradcam
 from tests.datamodules._dicom import write_series
@@ -125,15 +128,12 @@ def test_bad_input_is_one_line(tmp_path: Path, checkpoint: Path, capsys: pytest.
 def test_the_nodule_of_a_real_scan(
     real_data: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with np.load(real_data / "lidc_ct" / "LIDC-IDRI-0001.npz", allow_pickle=False) as archive:
-        hu, spacing, slices = archive["volume"], archive["spacing"], archive["z"]
-    with np.load(real_data / "lidc_ct" / "lidc_real_patches_32.npz", allow_pickle=False) as archive:
-        first = np.flatnonzero((archive["kind"] == "nodule") & (archive["patient"] == "LIDC-IDRI-0001"))[0]
-        z, y, x = archive["center_mm_zyx"][first]
-    point = f"{np.interp(z, slices, np.arange(len(slices)))},{y / spacing[1]},{x / spacing[2]}"
-    volume = real_data / "lidc_ct" / "LIDC-IDRI-0001.npz"
-    assert segradcam.main(words(volume, checkpoint, point, "--out", str(tmp_path / "out"))) == 0
-    assert f"{len(hu)} slices of 2.5 mm" in capsys.readouterr().out
+    path = real_data / "lidc_ct" / "LIDC-IDRI-0001.npz"
+    table = luna16_nodules()
+    nodule = table[table["patient_id"] == "LIDC-IDRI-0001"].iloc[0]
+    point = ",".join(f"{place:.2f}" for place in nodule_centre(read_volume(path), nodule))
+    assert segradcam.main(words(path, checkpoint, point, "--out", str(tmp_path / "out"))) == 0
+    assert "70 slices of 2.5 mm, pixels of 0.703 x 0.703 mm" in capsys.readouterr().out
     with np.load(tmp_path / "out" / "explanation.npz", allow_pickle=False) as found:
         core = np.linalg.norm(np.indices((32, 32, 32)) - 15.5, axis=0) < 6
         assert found["cube_hu"][core].mean() > -100
