@@ -1,9 +1,10 @@
 """How much time do cached features save? Ten folds x nine strategies of the quick cell-line task, both ways.
 
 In: nothing (rendered cells). Out: JSON in ``benchmarks/results/``. Run: ``python benchmarks/features.py``.
-One fold is measured with and without augmentation, through the backbone in the shared trainer and on cached features
-as the command does; the other folds and strategies are extrapolated. Seconds are of this process's CPU time on one
-thread, so that other programs on the machine do not count.
+Cached, as the command does it: all nine strategies on one fold with an empty cache, then on a second fold, which only
+trains heads; the other eight folds are taken to cost what the second did. Through the frozen backbone in the shared
+trainer: one fold without and one with augmentation, for one and for two epochs; the other epochs, strategies and folds
+are extrapolated. Seconds are of this process's CPU time on one thread, so that other programs do not count.
 """
 
 import json
@@ -14,30 +15,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from datamodules.cache import atomic_write
-from datamodules.cellline import CellLineDataModule, Extractor
-from datamodules.features import network_sha256
+from datamodules.cellline import CellLineDataModule
 from lightning_modules.cellline import CellLineModule
 from reproduce._cell import Cell
-from reproduce._cellline.compute import frozen_backbone
-from reproduce._cellline.heads import train_head
-from reproduce._cellline.protocol import FOLDS, STRATEGIES, Recipe, cell
+from reproduce._cellline.compute import execute_trained
+from reproduce._cellline.protocol import FOLDS, STRATEGIES, Recipe, Strategy, cell
 from reproduce._command import Options
 from reproduce._training import train_cell
 
 RESULTS = Path(__file__).parent / "results"
-EPOCHS_THROUGH = 1  # through the backbone one epoch is measured, and multiplied
 TARGET = 50.0
 
 
-def planned(augment: str, out: str, epochs: int | None = None) -> Cell:
-    """Return fold 0 of the quick preset, random frozen weights: what is timed does not depend on them."""
-    options = Options(command="", target="table 2", out=out, epochs=epochs)
-    return cell(options, "2", Recipe(augment, augment, "frozen", data={"augment": augment}), 0, 0, "")
+def planned(strategy: Strategy, fold: int, out: str, epochs: int | None = None) -> Cell:
+    """Return one fold of a strategy at quick, on random frozen weights: what is timed does not depend on them."""
+    options = Options(command="", target="table 2", out=out, epochs=epochs, cache_dir=out)
+    data = {"augment": strategy.augment, "grey": strategy.grey}
+    return cell(options, "2", Recipe(strategy.number, strategy.number, "frozen", data=data), 0, fold, "")
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -47,59 +45,55 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def fit(timed: Cell, cached: bool) -> None:
-    """Train the head of one cell, on cached features or through the frozen backbone."""
-    data = CellLineDataModule(**timed.config["data"], cache_dir=timed.runtime.cache_dir)
-    module: dict[str, Any] = {**timed.config["module"], "num_classes": 8}
-    if cached:
-        backbone = frozen_backbone(module["backbone"], "none", 3, 0)
-        depends_on = {"sha256": network_sha256(backbone)}
-        data.use_features(Extractor(backbone.features, depends_on, backbone.num_features))
-        module |= {"inputs": "features", "num_features": backbone.num_features}
-        train_head(timed, lambda: CellLineModule(**module), data, lambda _done, _detail: None, lambda: False)
-        return
+def fit_cached(fold: int, folder: str) -> None:
+    """Train and calibrate the heads of all strategies on one fold, on cached features, as the command does."""
+    for strategy in STRATEGIES:
+        timed = replace(planned(strategy, fold, folder), seed=int(strategy.transfer))  # transferred weights are others
+        execute_trained(timed, lambda _done, _detail: None, lambda: False)
+
+
+def fit_through(augment: str, epochs: int, folder: str) -> None:
+    """Train the head of one cell through the frozen backbone, by the shared trainer."""
+    strategy = next(found for found in STRATEGIES if found.augment == augment and not found.grey)
+    timed = planned(strategy, 0, folder, epochs)
+    module = {**timed.config["module"], "num_classes": 8}
+    data = CellLineDataModule(**timed.config["data"])
     train_cell(timed, lambda: CellLineModule(**module), data, lambda _done, _detail: None, lambda: False)
 
 
 def measure(folder: str) -> dict[str, float]:
-    """Return CPU seconds of one fold: features, heads, and epochs through the backbone, by augmentation."""
-    seconds: dict[str, float] = {}
+    """Return CPU seconds: nine strategies on a first and on a later fold, and one fold through the backbone."""
+    for grey in (False, True):  # rendering is for both ways
+        CellLineDataModule(**planned(Strategy("", grey, "none", False), 0, folder).config["data"]).load_records()
+    fit_through("none", 1, folder)  # warm up
+    seconds = {
+        f"cached, nine strategies, {name} fold": cpu_seconds(partial(fit_cached, fold, folder))
+        for fold, name in enumerate(("first", "later"))
+    }
+    whole = planned(STRATEGIES[0], 0, folder).config["train"]["epochs"]
     for augment in ("none", "nearest"):
-        whole = planned(augment, folder)
-        timed = replace(whole, runtime=replace(whole.runtime, cache_dir=folder))
-        CellLineDataModule(**timed.config["data"]).load_records()
-        first = cpu_seconds(partial(fit, timed, True))
-        seconds[f"cached/{augment}"] = cpu_seconds(partial(fit, timed, True))
-        seconds[f"features/{augment}"] = max(0.0, first - seconds[f"cached/{augment}"])
-        one, two = (cpu_seconds(partial(fit, planned(augment, folder, epochs), False)) for epochs in (1, 2))
-        epochs = whole.config["train"]["epochs"]
-        seconds[f"through/{augment}"] = one + (epochs - EPOCHS_THROUGH) * (two - one)
+        one, two = (cpu_seconds(partial(fit_through, augment, epochs, folder)) for epochs in (1, 2))
+        seconds[f"through, augmentation {augment}"] = one + (whole - 1) * (two - one)
     return seconds
 
 
 def extrapolate(seconds: dict[str, float]) -> tuple[float, float]:
-    """Return the CPU seconds of all folds and strategies: through the backbone, and cached.
-
-    Features are computed once for the originals and once for each fill's copies, for each of the three kinds
-    of input and weights (grey, transferred, scratch): nine image sets in all.
-    """
+    """Return the CPU seconds of all folds and strategies: through the backbone, and cached."""
     folds = FOLDS["quick"]
     kinds = [strategy.augment if strategy.augment == "none" else "nearest" for strategy in STRATEGIES]
-    through = folds * sum(seconds[f"through/{kind}"] for kind in kinds)
-    one_set = seconds["features/none"]
-    cached = folds * sum(seconds[f"cached/{kind}"] for kind in kinds) + len(STRATEGIES) * one_set
-    return through, cached
+    through = folds * sum(seconds[f"through, augmentation {kind}"] for kind in kinds)
+    first, later = (seconds[f"cached, nine strategies, {fold} fold"] for fold in ("first", "later"))
+    return through, first + (folds - 1) * later
 
 
 def main() -> int:
     """Measure, extrapolate, write."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        fit(replace(planned("none", folder, 1)), cached=False)  # warm up
         seconds = measure(folder)
     through, cached = extrapolate(seconds)
     found = {
-        "one fold, CPU s": {name: round(value, 2) for name, value in seconds.items()},
+        "measured, CPU s": {name: round(value, 2) for name, value in seconds.items()},
         "ten folds x nine strategies, extrapolated CPU s": {"through": round(through), "cached": round(cached)},
         "ratio": round(through / cached, 1),
         "target": TARGET,

@@ -9,7 +9,7 @@ from datamodules.cellline import CellLineDataModule, Extractor
 from lightning_modules.cellline import CellLineModule
 from reproduce._callbacks import InterruptedCellError
 from reproduce._cell import Cell
-from reproduce._cellline.heads import train_head
+from reproduce._cellline.heads import HeadSteps, train_head
 from reproduce._training import train_cell
 from tests.reproduce._cellline.conftest import Run
 
@@ -54,6 +54,18 @@ def test_the_short_loop_is_the_shared_trainers(cell: Cell, tmp_path: Path) -> No
     for name in ("train/loss", "val/loss", "val/auc", "val/f1"):
         np.testing.assert_allclose(ours.history[name], theirs.history[name], atol=1e-4, err_msg=name)
     assert ours.parameters == theirs.parameters
+
+
+@pytest.mark.parametrize("hidden", [(), (5,), (6, 4)])
+def test_the_gradient_in_closed_form_is_autograds(hidden: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    module = CellLineModule(3, inputs="features", num_features=FEATURES, hidden=hidden)
+    inputs, labels = torch.randn(9, FEATURES), torch.arange(9) % 3
+    loss = torch.nn.functional.cross_entropy(module.head.layers(inputs), labels)
+    expected = torch.autograd.grad(loss, list(module.head.parameters()))
+    found, gradients = HeadSteps(module).gradients(inputs, torch.nn.functional.one_hot(labels, 3).float())
+    torch.testing.assert_close(found, loss.detach())
+    torch.testing.assert_close(tuple(gradients), expected)
 
 
 def test_it_stops_when_asked_and_writes_no_model(cell: Cell, tmp_path: Path) -> None:
