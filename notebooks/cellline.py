@@ -93,6 +93,7 @@ print(f"{features.shape}, largest difference of a logit: {difference.abs().max()
 # %%
 from reproduce.cellline import main
 
-run = Path(tempfile.mkdtemp())
-main(["--table", "4", "--preset", "smoke", "--folds", "1", "--quiet", "--out", str(run)])
-print((run / "table.md").read_text())
+if __name__ == "__main__":  # as a script, this file is read again by each worker process
+    run = Path(tempfile.mkdtemp())
+    main(["--table", "4", "--preset", "smoke", "--folds", "1", "--quiet", "--out", str(run)])
+    print((run / "table.md").read_text())
