@@ -122,6 +122,8 @@ def _run(task: Task, trial: Trial, stop: Stop) -> float:
         return task(trial, report, stop)
     except (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError):
         raise
+    except SystemExit as error:  # how Lightning ends a validation on SIGTERM
+        raise InterruptedError from error
     except Exception as error:
         if stop():
             raise

@@ -89,8 +89,9 @@ def _amount(study: Study, trials: int | None) -> tuple[int, list[dict[str, Any]]
 
 def _options(command: Command, study: Study, chosen: argparse.Namespace, words: list[str]) -> Options:
     for name in ("trials", "workers", "heartbeat", "epochs", "folds"):
-        if (getattr(chosen, name) or 1) < 1:
-            raise InputError(f"--{name} {getattr(chosen, name)}: must be at least 1")
+        value = getattr(chosen, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name} {value}: must be at least 1")
     if study.grid and (chosen.trials or 0) > len(study.points()):
         raise InputError(f"--trials {chosen.trials}: the grid of study {study.name} has {len(study.points())} points")
     data = chosen.data or next(iter(command.data))

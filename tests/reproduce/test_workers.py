@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from datamodules.errors import InputError
 from reproduce._address import Address
 from reproduce._queue import ENTRY, Queue
-from reproduce._workers import Device, Task, Watcher, run_workers, serve
+from reproduce._workers import Device, Report, Stop, Task, Watcher, run_workers, serve
 from tests._postgres import postgres as postgres
 from tests.reproduce._toy_task import ToyTask, lines, wait_for
 
@@ -105,6 +105,22 @@ def test_a_worker_that_is_asked_to_stop_leaves_its_trial_to_the_next(
     assert [trial.state for trial in queue.trials()] == [TrialState.FAIL, TrialState.WAITING]
     serve(queue, task, stop=lambda: False)
     assert Counter(entry for entry, _, what in lines(log) if what == "end") == Counter("ab")
+
+
+def test_a_trial_that_leaves_as_lightning_does_on_sigterm_is_revived(
+    address: Callable[[str], Address], tmp_path: Path
+) -> None:
+    class Leaving(ToyTask):
+        def __call__(self, trial: optuna.Trial, report: Report, stop: Stop) -> float:
+            raise SystemExit(143)
+
+    queue, log = Queue(address("sqlite")), str(tmp_path / "log")
+    queue.fill(["a"])
+    asked = iter([False, True])
+    serve(queue, Leaving(log), stop=lambda: next(asked))
+    assert [trial.state for trial in queue.trials()] == [TrialState.FAIL]
+    serve(queue, ToyTask(log), stop=lambda: False)
+    assert [trial.state for trial in queue.trials()] == [TrialState.FAIL, TrialState.COMPLETE]
 
 
 def test_one_broken_trial_ends_a_table_but_not_a_sweep(address: Callable[[str], Address], tmp_path: Path) -> None:
