@@ -95,7 +95,7 @@ def ours(work: Work) -> list[float]:
         history = History(lambda *_: None, lambda: False)
         trainer = build_trainer(cell, [history, AtomicCheckpoint(cell.work_dir, runtime.checkpoint_every), clock])
         if work.compiled:
-            module.compile()
+            module.network.compile()  # what the steps call; Lightning calls no module
         trainer.fit(module, ResumableLoader(dataset, RandomBatchSampler(len(work.labels), work.batch_size)))
     return clock.ends
 

@@ -25,6 +25,16 @@ TRAINER = ("reproduce/_training.py", "reproduce/_callbacks.py")
 
 
 @dataclass(frozen=True)
+class Printed:
+    """A number that the paper prints for a row: its column, as printed, our metric beside it, the factor on ours."""
+
+    label: str
+    value: str
+    metric: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
 class Runtime:
     """How a cell is run; nothing here may change what is learnt beyond rounding, so it is not part of its identity."""
 
@@ -36,6 +46,16 @@ class Runtime:
     compile: bool = False
     resume: bool = False
     checkpoint_every: int = 200
+    wandb: str = "disabled"
+    wandb_project: str = "medrepro"
+    wandb_tags: tuple[str, ...] = ()
+    paper: tuple[Printed, ...] = ()  # what W&B shows beside our numbers
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Runtime":
+        """Restore what a JSON file made of one: lists become tuples."""
+        paper = tuple(Printed(**printed) for printed in values["paper"])
+        return cls(**{**values, "wandb_tags": tuple(values["wandb_tags"]), "paper": paper})
 
 
 @dataclass(frozen=True)
@@ -106,7 +126,7 @@ class Cell:
     def from_json(cls, text: str) -> "Cell":
         """Restore what :meth:`to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "runtime": Runtime(**values["runtime"])})
+        return cls(**{**values, "runtime": Runtime.of(values["runtime"])})
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

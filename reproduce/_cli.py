@@ -4,6 +4,7 @@ In: ``sys.argv`` or a list; out: result files, a table on the terminal, ``report
 file loads neither torch nor Lightning: ``--help`` and a mistyped flag answer at once.
 """
 
+import inspect
 import os
 import shlex
 import sys
@@ -17,11 +18,14 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from datamodules.cache import writable_folder
 from datamodules.errors import InputError
-from reproduce._command import Command, Options, slug
+from reproduce._command import Command, Options, plan_job, slug
+from reproduce._ranks import checked_place
+from reproduce._wandb import check_wandb
 
 PRESETS = ("quick", "smoke", "paper")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
 STOPPED = "stopped; finished cells are kept: the same command goes on (--resume continues half-run cells too)"
+WANDB = ("disabled", "offline", "online")
 HEAVY = ("--config", "--print_config", "--module", "--datamodule")
 
 
@@ -77,10 +81,15 @@ def _add_machine(group: Any) -> None:
     group.add_argument("--num-nodes", type=int, default=1, help="machines a cell, started by torchrun or SLURM")
     group.add_argument("--precision", default="32-true", help=f"one of: {', '.join(PRECISIONS)}")
     group.add_argument("--compile", action="store_true", help="torch.compile the network")
+    group.add_argument("--channels-last", help="on or off: NHWC memory for 2-D networks; default: the module's")
+    group.add_argument("--accumulate", type=int, default=1, help="batches a step; not with losses of whole batches")
     group.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
 
 
 def _add_output(group: Any) -> None:
+    group.add_argument("--wandb", default="disabled", help=f"log to Weights & Biases; one of: {', '.join(WANDB)}")
+    group.add_argument("--wandb-project", default="medrepro", help="W&B project; groups are <key>/<table>")
+    group.add_argument("--wandb-tags", nargs="+", default=[], help="tags beside key, table, preset and data")
     group.add_argument("--out", type=str, help="folder of the run; default: runs/<key>-<table>-<preset>")
     group.add_argument("--resume", action="store_true", help="continue killed cells from their last checkpoint")
     group.add_argument("--checkpoint-every", type=int, default=200, help="steps between checkpoints")
@@ -108,9 +117,11 @@ def parse(command: Command, args: list[str] | None) -> list[Options]:
     try:
         targets = _targets(command, chosen)
         shared = _options(command, chosen, words)
+        memory = _channels_last(command, chosen.channels_last)
     except InputError as error:
         parser.error(str(error))
     changed = {name: _changed(parser, chosen, name) if heavy else {} for name in ("module", "datamodule")}
+    changed["module"] |= memory
     return [
         Options(**{**shared, "target": target, "out": _out(chosen, command, target), **changed}) for target in targets
     ]
@@ -138,9 +149,10 @@ def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str,
     _check("--preset", chosen.preset, PRESETS)
     _check("--data", chosen.data, list(command.data))
     _check("--precision", chosen.precision, PRECISIONS)
+    _check("--wandb", chosen.wandb, WANDB)
     _check("--split", chosen.split, ("patient", "image"))
     _check("--accelerator", chosen.accelerator, ("cpu", "gpu", "cuda", "mps", "auto"))
-    for flag in ("devices", "num_nodes", "jobs", "epochs", "folds", "checkpoint_every"):
+    for flag in ("devices", "num_nodes", "jobs", "epochs", "folds", "checkpoint_every", "accumulate"):
         value = chosen.get(flag)
         if value is not None and value < 1:
             raise InputError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
@@ -158,10 +170,22 @@ def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str,
         **values,
         "data_root": root,
         "seeds": seeds,
+        "wandb_tags": tuple(chosen.wandb_tags),
         "command": f"python reproduce/{command.key}.py {shlex.join(words)}".strip(),
         "named_out": bool(chosen.out),
         "flags": {flag: word for flag, word in given.items() if word is not None},
     }
+
+
+def _channels_last(command: Command, word: str | None) -> dict[str, Any]:
+    """Return the module's argument for ``--channels-last``; the classes are imported only if it was given."""
+    if word is None:
+        return {}
+    _check("--channels-last", word, ("on", "off"))
+    module = command.classes()[0]
+    if "channels_last" not in inspect.signature(module).parameters:
+        raise InputError(f"--channels-last: {module.__name__} decides it by itself, as NHWC is for 2-D images only")
+    return {"channels_last": word == "on"}
 
 
 def _out(chosen: Namespace, command: Command, target: str) -> str:
@@ -203,10 +227,15 @@ def main(command: Command, args: list[str] | None = None) -> int:
 
 
 def run_job(command: Command, options: Options) -> Path:
-    """Run what is missing for one table, then render it: terminal, HTML and Markdown from the result files alone."""
+    """Run what is missing for one table, then render it: terminal, HTML and Markdown from the result files alone.
+
+    Started by torchrun or SLURM, every process comes here; the first alone prints and renders.
+    """
     started = time.monotonic()
+    place = checked_place(options.devices, options.num_nodes)
+    check_wandb(options.wandb)
     out = writable_folder(Path(options.out), "--out")
-    job = command.job(options)
+    job = plan_job(command, options)
     from reproduce import _experiment
     from reproduce._terminal import Progress
 
@@ -214,8 +243,10 @@ def run_job(command: Command, options: Options) -> Path:
     plan = _experiment.plan(cells)
     if plan.todo and job.prepare is not None:
         job.prepare()
-    with Progress(cells=len(cells), reused=len(plan.reused), quiet=options.quiet) as progress:
-        _experiment.run(plan.todo, options.jobs, progress)
+    with Progress(cells=len(cells), reused=len(plan.reused), quiet=options.quiet or not place.is_first) as progress:
+        _experiment.run(plan.todo, options.jobs, progress, place)
+    if not place.is_first:
+        return out
     from reproduce._publish import publish
 
     return publish(command, options, job, out, trained=len(plan.todo), seconds=time.monotonic() - started)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from reproduce._cell import Cell, Runtime
+from reproduce._cell import Cell, Printed, Runtime
 from reproduce._spec import TableSpec
 
 
@@ -35,6 +35,10 @@ class Options:
     num_nodes: int = 1
     precision: str = "32-true"
     compile: bool = False
+    accumulate: int = 1
+    wandb: str = "disabled"
+    wandb_project: str = "medrepro"
+    wandb_tags: tuple[str, ...] = ()
     jobs: int = 2
     resume: bool = False
     checkpoint_every: int = 200
@@ -105,3 +109,39 @@ class Command:
     classes: Callable[[], tuple[type, type]]
     citations: tuple[tuple[str, str, str], ...]
     flags: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan_job(command: Command, options: Options) -> Job:
+    """Return the job of the options' target, its cells told what holds for all papers alike.
+
+    Batches to accumulate change what is learnt, so they are part of a cell's identity; the paper's numbers, which W&B
+    shows beside ours, are not.
+    """
+    return _told(command.job(options), options)
+
+
+def _told(job: Job, options: Options) -> Job:
+    printed = {row.id: _printed(job.spec, row.paper) for row in job.spec.rows} if options.wandb != "disabled" else {}
+    cells = tuple(
+        replace(
+            cell,
+            config=_accumulating(cell.config, options.accumulate),
+            runtime=replace(cell.runtime, paper=printed.get(cell.row, ())),
+        )
+        for cell in job.cells
+    )
+    return replace(job, cells=cells, before=tuple(_told(one, options) for one in job.before))
+
+
+def _accumulating(config: dict[str, Any], batches: int) -> dict[str, Any]:
+    return config if batches == 1 else {**config, "train": {**config["train"], "accumulate": batches}}
+
+
+def _printed(spec: TableSpec, paper: Mapping[str, float | str]) -> tuple[Printed, ...]:
+    """Return the numbers that the paper prints for a row, each with our metric beside it."""
+    columns = [(column, column.paper) for column in spec.columns if column.minus is None]
+    return tuple(
+        Printed(column.label, str(paper[heading]), column.metric, column.scale)
+        for column, heading in columns
+        if heading is not None and heading in paper
+    )

@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
@@ -27,7 +28,8 @@ import yaml
 from datamodules.cache import atomic_write, writable_folder
 from datamodules.errors import InputError
 from reproduce._cell import SCHEMA, Cell, code_sha256, source_fingerprint, write_json
-from reproduce._launch import launch
+from reproduce._launch import ALONE, launch
+from reproduce._ranks import Place, is_first_process
 
 if TYPE_CHECKING:
     from reproduce._outcome import Outcome
@@ -65,8 +67,10 @@ def plan(cells: Sequence[Cell]) -> Plan:
     )
 
 
-def run(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
+def run(todo: Sequence[Cell], jobs: int, observer: Observer, place: Place = ALONE) -> None:
     """Run all cells, ``jobs`` at a time; returns when each has its result file.
+
+    Cells on several devices are trained one after the other; what is computed from them, one process does.
 
     Raises:
         InputError: a cell could not be run for a reason the user can mend; finished cells are kept.
@@ -75,18 +79,26 @@ def run(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
     if not todo:
         return
     writable_folder(Path(todo[0].out), "--out")
-    if todo[0].runtime.devices * todo[0].runtime.num_nodes > 1:
-        for cell in todo:
-            name = f"{cell.table}/{cell.name}"
-            observer.start(name, cell.label, cell.config["train"]["epochs"])
-            launch(cell, name, observer)
-            observer.finish(name)
-        return
     trained = [cell for cell in todo if cell.config["train"]["epochs"]]
     computed = [cell for cell in todo if not cell.config["train"]["epochs"]]
+    if todo[0].runtime.devices * todo[0].runtime.num_nodes > 1:
+        _launch_all(trained, observer, place)
+        trained, computed = [], [_on_one_device(cell) for cell in computed if place.is_first]
     for wave in (trained, computed):  # what is computed, such as an ensemble, may rest on what was trained
         if wave:
             _run_pool(wave, min(jobs, len(wave)), observer)
+
+
+def _launch_all(cells: Sequence[Cell], observer: Observer, place: Place) -> None:
+    for number, cell in enumerate(cells):
+        name = f"{cell.table}/{cell.name}"
+        observer.start(name, cell.label, cell.config["train"]["epochs"])
+        launch(cell, name, observer, place, number)
+        observer.finish(name)
+
+
+def _on_one_device(cell: Cell) -> Cell:
+    return replace(cell, runtime=replace(cell.runtime, devices=1, num_nodes=1))
 
 
 def _run_pool(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
@@ -156,9 +168,23 @@ def execute(cell: Cell, report: Callable[[float, str], None], stop: Callable[[],
         torch.set_num_threads(cell.runtime.threads)
     started = time.monotonic()
     paper = importlib.import_module(f"reproduce.{cell.key}")
-    outcome = paper.execute(cell, report, stop)
-    if outcome is not None:
-        write_result(cell, outcome, time.monotonic() - started)
+    with _logged(cell):
+        outcome = paper.execute(cell, report, stop)
+        if outcome is not None and is_first_process():
+            write_result(cell, outcome, time.monotonic() - started)
+
+
+@contextmanager
+def _logged(cell: Cell) -> Iterator[None]:
+    """Keep the cell's W&B run open inside and give it the result, if W&B was asked for; else do nothing."""
+    if cell.runtime.wandb == "disabled" or not is_first_process():
+        yield
+        return
+    from reproduce import _wandb
+
+    with _wandb.cell_run(cell):
+        yield
+        _wandb.log_cell(cell)
 
 
 def write_result(cell: Cell, outcome: "Outcome", seconds: float) -> None:

@@ -1,20 +1,25 @@
 """Start a cell on several devices and follow it; when one rank fails, all are ended and the first error is shown.
 
 In: a cell whose runtime asks for more than one device; out: its result file, or one line that says what went wrong.
+Under torchrun or SLURM every rank's command comes here and starts its own process of the cell; else Lightning does.
 """
 
 import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 from threading import Thread
 from typing import IO, Protocol
 
 from datamodules.errors import InputError
 from reproduce._cell import Cell
+from reproduce._ranks import Place, cell_environment, own_file
 from reproduce._run_cell import FAILED
 
 LOG = "ranks.log"
+RESULT_SECONDS = 3600.0  # the first rank predicts the test part alone, which the others wait for
 
 
 class Epochs(Protocol):
@@ -24,19 +29,31 @@ class Epochs(Protocol):
         """A cell has completed this many epochs."""
 
 
-def launch(cell: Cell, name: str, observer: Epochs) -> None:
+ALONE = Place()
+
+
+def launch(cell: Cell, name: str, observer: Epochs, place: Place = ALONE, number: int = 0) -> None:
     """Run ``cell`` in a process group of its own; no rank outlives this call.
 
+    Args:
+        cell: what to run.
+        name: what the observer calls it.
+        observer: told of the epochs.
+        place: this process among those of the launch.
+        number: of the cell, the same on every rank.
+
     Raises:
-        InputError: a rank failed; names the rank and its error, and the log of all ranks.
+        InputError: a rank failed; names the rank and its error, and the log of all ranks. Or the result that the
+            first rank wrote cannot be seen from here.
     """
     cell.work_dir.mkdir(parents=True, exist_ok=True)
-    spec, log = (cell.work_dir / file for file in ("cell.json", LOG))
+    spec, log = (own_file(cell.work_dir / file, place) for file in ("cell.json", LOG))
     spec.write_text(cell.to_json())
     command = [sys.executable, "-m", "reproduce._run_cell", str(spec.resolve())]
+    environment = cell_environment(place, number, cell.runtime.threads)
     with log.open("w") as errors:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True, env=_environment(cell)
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True, env=environment
         )
         follower = Thread(target=_follow, args=(process.stdout, name, observer), daemon=True)
         follower.start()
@@ -46,11 +63,21 @@ def launch(cell: Cell, name: str, observer: Epochs) -> None:
             _end_group(process.pid)
             follower.join(timeout=5)
     if code:
-        raise InputError(f"cell {name} on {cell.runtime.devices} devices: {first_error(log.read_text())}; log: {log}")
+        count = cell.runtime.devices * cell.runtime.num_nodes
+        raise InputError(f"cell {name} on {count} devices: {first_error(log.read_text())}; log: {log}")
+    if not place.is_first:
+        _wait_for_result(cell, spec)
 
 
-def _environment(cell: Cell) -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": str(cell.runtime.threads)}
+def _wait_for_result(cell: Cell, spec: Path) -> None:
+    """Wait until the first rank has written the result: the next cell may rest on it."""
+    if not spec.with_name("cell.json").exists():
+        raise InputError(f"{cell.work_dir} has no file of the first rank: --out must be a folder all machines share")
+    deadline = time.monotonic() + RESULT_SECONDS
+    while cell.finished() is None:
+        if time.monotonic() > deadline:
+            raise InputError(f"the first rank wrote no {cell.path} in {RESULT_SECONDS:.0f} s; see its log")
+        time.sleep(0.2)
 
 
 def _follow(lines: IO[str] | None, name: str, observer: Epochs) -> None:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from datamodules.cache import atomic_write
+from reproduce._address import without_password
 from reproduce._cell import code_sha256
 from reproduce._command import Command, Job, Options
 from reproduce._figures import standard_figures
@@ -32,7 +33,11 @@ def publish(command: Command, options: Options, job: Job, out: Path, trained: in
     with atomic_write(out / "table.md") as temporary:
         temporary.write_text("\n".join(markdown_table(one) for one in (*earlier, view)))
     with atomic_write(out / "options.json") as temporary:
-        temporary.write_text(json.dumps(vars(options), indent=1) + "\n")
+        temporary.write_text(without_password(json.dumps(vars(options), indent=1)) + "\n")
+    if options.wandb != "disabled":
+        from reproduce import _wandb
+
+        _wandb.log_table(options, page.views, page.figures, report, out)
     cells = sum(len(one.cells) for one in (*job.before, job))
     summary = RunSummary(report=report, trained=trained, reused=cells - trained, seconds=seconds)
     for one in () if options.quiet else earlier:

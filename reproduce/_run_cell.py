@@ -1,7 +1,8 @@
 """Run one cell, given as a JSON file, in a process of its own: what several devices need.
 
 ``python -m reproduce._run_cell cell.json``: Lightning's launcher runs this very command again for every further rank.
-A rank that fails says so in one line, first, and exits non-zero; its peers then fail too, so none is left behind.
+A rank that fails says so in one line, first, and exits non-zero; its peers then fail too, so none is left behind. A
+rank whose parent is gone, killed by whom it may be, ends after its step.
 """
 
 import os
@@ -17,10 +18,10 @@ def main(args: list[str] | None = None) -> int:
     """Run the cell described by the file ``args[0]``; progress goes to standard output, one line a report."""
     from reproduce._experiment import execute
 
-    path = Path((sys.argv[1:] if args is None else args)[0])
-    rank = os.environ.get("LOCAL_RANK", "0")
+    path, parent = Path((sys.argv[1:] if args is None else args)[0]), os.getppid()
+    rank = next((os.environ[name] for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK") if name in os.environ), "0")
     try:
-        execute(Cell.from_json(path.read_text()), _report, lambda: False)
+        execute(Cell.from_json(path.read_text()), _report, lambda: os.getppid() != parent)
     except Exception as error:  # whatever it is, the parent must hear of it from the rank where it happened
         print(f"{FAILED} on rank {rank}: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.stderr.flush()

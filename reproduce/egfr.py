@@ -35,7 +35,7 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
 
         return compute(cell)
     from reproduce._egfr.measures import cosines
-    from reproduce._training import train_cell
+    from reproduce._fitting import train_cell
 
     module, datamodule = classes()
     data = datamodule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)

@@ -17,12 +17,14 @@ import torch
 
 from datamodules.cache import cache_root
 from datamodules.cellline import CellLineDataModule, Extractor
+from datamodules.errors import InputError
 from datamodules.features import network_sha256
 from lightning_modules.cellline import CellLineModule
 from lightning_modules.networks.counting import macs
 from lightning_modules.networks.keras_mobilenet import LAST_POINTWISE
 from lightning_modules.networks.transfer import TransferNet
 from lightning_modules.networks.weights import save_backbone
+from reproduce import _training
 from reproduce._calibration import (
     at_temperature,
     confidence,
@@ -33,8 +35,10 @@ from reproduce._calibration import (
 from reproduce._callbacks import Report, Stop
 from reproduce._cell import Cell, code_sha256
 from reproduce._cellline.heads import train_head
+from reproduce._fitting import accumulated_batches, train_cell
 from reproduce._outcome import Outcome
-from reproduce._training import predict, train_cell
+from reproduce._ranks import first_only
+from reproduce._training import predict
 
 SOURCE_LR = 3e-3  # of the whole network on the source task: assumed
 
@@ -51,6 +55,8 @@ def execute_trained(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
         "in_channels": records.images.shape[1],
     }
     if module.get("freeze", "backbone") == "backbone":
+        if accumulated_batches(cell) > 1:
+            raise InputError(f"--accumulate: {cell.label} trains a head on features in memory; leave it out there")
         trained, outcome = train_head(cell, _frozen(cell, data, module), data, report, stop)
         return _with_calibration(outcome, trained, data, module)
     made: list[CellLineModule] = []
@@ -143,7 +149,7 @@ def _stage(cell: Cell, stages: dict[str, Any], number: int | str, start: str, re
     stage = _stage_cell(cell, stages, number, start)
     path = cache_root(cell.runtime.cache_dir) / "backbones" / f"{_identity(stage)}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{path}.lock"):
+    with first_only(filelock.FileLock(f"{path}.lock")):
         if not path.is_file():
             data = CellLineDataModule(**stage.config["data"])
             module = {**stage.config["module"], "num_classes": len(data.load_records().classes)}
@@ -153,7 +159,7 @@ def _stage(cell: Cell, stages: dict[str, Any], number: int | str, start: str, re
                 made.append(CellLineModule(**module))
                 return made[-1]
 
-            train_cell(stage, make, data, lambda done, _: report(0.0, f"source task, epoch {done:.1f}"), stop)
+            _training.train_cell(stage, make, data, lambda done, _: report(0.0, f"source task, epoch {done:.1f}"), stop)
             network = made[-1].network
             backbone = network.backbone if isinstance(network, TransferNet) else network
             save_backbone(backbone, path, layout="timm" if start == "none" else _layout(backbone))

@@ -22,9 +22,10 @@ from lightning_modules.base import ReproModule
 from lightning_modules.multiscale import MultiScaleModule, MultiScaleSegmenter
 from lightning_modules.networks.counting import macs, trainable_count
 from reproduce._cell import Cell
+from reproduce._fitting import train_cell
 from reproduce._multiscale.weights import combine, grid_search
 from reproduce._outcome import Outcome
-from reproduce._training import data_block, predict, train_cell
+from reproduce._training import data_block, predict
 
 Report = Callable[[float, str], None]
 Stop = Callable[[], bool]

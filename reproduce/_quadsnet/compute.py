@@ -17,7 +17,8 @@ from lightning_modules.networks.quadsnet import QuadSNet
 from lightning_modules.networks.timm_classifier import TimmClassifier
 from lightning_modules.quadsnet import QuadSNetModule
 from reproduce._cell import Cell
-from reproduce._training import Outcome, data_block, train_cell
+from reproduce._fitting import train_cell
+from reproduce._training import Outcome, data_block
 
 NO_DATA = {"name": "none", "kind": "networks only", "task": "none", "tier": "embedded", "sha256": ""}
 

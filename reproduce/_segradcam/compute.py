@@ -20,10 +20,12 @@ from lightning_modules.segradcam import SEGradCAMModule
 from reproduce._cell import Cell
 from reproduce._classical import nested_cv
 from reproduce._experiment import write_result
+from reproduce._fitting import train_cell
+from reproduce._ranks import first_only
 from reproduce._segradcam.counts import count
 from reproduce._segradcam.explained import explain_cell
 from reproduce._segradcam.protocol import base_of
-from reproduce._training import Outcome, data_block, train_cell
+from reproduce._training import Outcome, data_block
 
 Report = Callable[[float, str], None]
 Stop = Callable[[], bool]
@@ -37,7 +39,7 @@ def execute(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     if kind == "classical":
         return classical(cell)
     base = cell if kind == "trained" else base_of(cell)
-    with _training_lock(base):
+    with first_only(_training_lock(base)):
         if kind == "trained" or base.finished() is None or not (base.work_dir / "model.ckpt").is_file():
             outcome = train(base, report, stop)
     if kind == "trained":

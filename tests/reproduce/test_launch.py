@@ -1,0 +1,141 @@
+"""A cell on several devices: its ranks' errors are one line, nobody is left behind, and results are waited for."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from datamodules.errors import InputError
+from reproduce import _launch
+from reproduce._cell import ROOT, Cell, Printed, Runtime
+from reproduce._launch import first_error, launch
+from reproduce._ranks import Place
+
+
+class Silent:
+    def epoch(self, cell_id: str, done: float, detail: str = "") -> None:
+        """Nobody is told."""
+
+
+def cell(folder: Path, key: str = "nosuch") -> Cell:
+    config = {"module": {}, "data": {}, "train": {"epochs": 0}}
+    return Cell(key, "5", "row", "row", 0, 0, "smoke", config, str(folder), runtime=Runtime(devices=2))
+
+
+def test_a_failing_rank_is_one_line_that_names_its_log(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"cell 5/row on 2 devices: cell failed on rank 0: ModuleNotFoundError"
+    ) as seen:
+        launch(cell(tmp_path), "5/row", Silent())
+    assert str(tmp_path / "cells/5/row__0__0/ranks.log") in str(seen.value)
+    assert "\n" not in str(seen.value)
+
+
+def test_ranks_of_a_launcher_have_their_own_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    with pytest.raises(InputError, match=r"on rank 1: .*log: .*ranks\.1\.log"):
+        launch(cell(tmp_path), "5/row", Silent(), Place("srun", 1, 2))
+    assert (tmp_path / "cells/5/row__0__0/cell.1.json").is_file()
+    assert not (tmp_path / "cells/5/row__0__0/cell.json").exists()
+
+
+def test_the_first_error_is_the_rank_s_not_its_peers() -> None:
+    log = "warning: x\ncell failed on rank 1: OSError: disk\nTraceback\nConnection reset by peer\n"
+    assert first_error(log) == "cell failed on rank 1: OSError: disk"
+    assert first_error("one\ntwo\n") == "two"
+    assert first_error("") == "no message"
+
+
+def test_the_other_ranks_wait_for_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = cell(tmp_path)
+    job.work_dir.mkdir(parents=True)
+    with pytest.raises(InputError, match="--out must be a folder all machines share"):
+        _launch._wait_for_result(job, job.work_dir / "cell.1.json")
+    (job.work_dir / "cell.json").write_text("{}")
+    monkeypatch.setattr(_launch, "RESULT_SECONDS", 0.05)
+    with pytest.raises(InputError, match="the first rank wrote no"):
+        _launch._wait_for_result(job, job.work_dir / "cell.1.json")
+    monkeypatch.setattr(Cell, "finished", lambda self: {})
+    _launch._wait_for_result(job, job.work_dir / "cell.1.json")
+    assert (job.work_dir / "cell.json").exists()
+
+
+def test_a_cell_travels_to_its_ranks_whole(tmp_path: Path) -> None:
+    runtime = Runtime(devices=2, wandb="offline", wandb_tags=("a", "b"), paper=(Printed("ACC", "78.07", "image/acc"),))
+    sent = replace(cell(tmp_path), runtime=runtime)
+    assert Cell.from_json(sent.to_json()) == sent
+
+
+ORPHAN = """
+import os, sys, time
+from pathlib import Path
+from reproduce import _experiment, _run_cell
+folder = Path(sys.argv[1])
+def execute(cell, report, stop):
+    (folder / "pid").write_text(str(os.getpid()))
+    while not stop():
+        time.sleep(0.05)
+    (folder / "stopped").touch()
+_experiment.execute = execute
+_run_cell.main([str(folder / "cell.json")])
+"""
+
+
+def test_a_rank_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "cell.json").write_text(cell(tmp_path).to_json())
+    (tmp_path / "rank.py").write_text(ORPHAN)
+    words = [sys.executable, str(tmp_path / "rank.py"), str(tmp_path)]
+    starter = f"import subprocess; subprocess.run({words!r})"
+    parent = subprocess.Popen([sys.executable, "-c", starter], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    _until((tmp_path / "pid").exists)
+    rank = int((tmp_path / "pid").read_text() or 0)
+    parent.kill()
+    parent.wait()
+    _until((tmp_path / "stopped").exists)
+    _until(lambda: not psutil.pid_exists(rank) or psutil.Process(rank).status() == psutil.STATUS_ZOMBIE)
+    assert (tmp_path / "stopped").exists()
+
+
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def command(key: str, out: Path, *words: str) -> list[str]:
+    return [f"reproduce/{key}.py", "--preset", "smoke", "--out", str(out), "--seeds", "0", "--devices", "2", *words]
+
+
+def finished(done: subprocess.CompletedProcess[str], out: Path) -> int:
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (out / "report.html").is_file()
+    assert not list(out.rglob("ranks.1.log")) or "torchrun" in done.args[2]
+    return len(list((out / "results").rglob("*.json")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("key", "words"), [("segradcam", ["--table", "trust"]), ("cellline", ["--study", "transfer"])])
+def test_locks_of_a_training_do_not_stop_its_own_ranks(key: str, words: list[str], tmp_path: Path) -> None:
+    """Trainings that others rest on are locked; the second rank must not wait for the first one's lock."""
+    done = subprocess.run(
+        [sys.executable, *command(key, tmp_path, *words)], cwd=ROOT, capture_output=True, text=True, check=False,
+        timeout=280,
+    )  # fmt: skip
+    assert finished(done, tmp_path) > 0
+
+
+@pytest.mark.slow
+def test_torchrun_fills_a_table_as_one_process_does(tmp_path: Path) -> None:
+    """Several cells in one torchrun: each has its own process group, the first rank alone publishes."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = command("quadsnet", tmp_path, "--study", "streams", "--epochs", "1")
+    done = subprocess.run([*torchrun, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    assert finished(done, tmp_path) >= 2
+    assert done.stdout.count("report ") == 1
