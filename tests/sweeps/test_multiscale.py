@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from reproduce._multiscale.weights import auc, combine, grid_search, simplex_grid
 from sweeps import multiscale as sweep
@@ -30,12 +31,22 @@ def test_the_sharp_case_is_sharp() -> None:
 def test_optuna_finds_the_sharp_optimum_with_a_fifth_of_the_evaluations(best: tuple[float, ...]) -> None:
     case = sweep.sharp_case(best)
     grid = grid_search(case.probabilities, case.labels)
-    found = sweep.search(case, sweep.gaussian_process(0), sweep.budget())
-    blind = sweep.search(case, sweep.random_search(0), sweep.budget())
+    found = sweep.search(case, 0, sweep.budget())
+    blind = sweep.random_search(case, 0, sweep.budget())
     assert grid.auc - found.auc <= 1e-3
     assert grid.auc - blind.auc > 1e-3
     assert found.weights.sum() == pytest.approx(1)
     assert (found.weights >= 0).all()
+
+
+def test_difficulty_falls_with_the_auc_and_is_a_cone_where_scores_are_normal() -> None:
+    areas = np.linspace(0, 1, 101)
+    values = np.array([sweep.difficulty(float(area)) for area in areas])
+    assert (np.diff(values) <= 0).all()
+    assert (values[:51] == 10).all()
+    distance = np.array([4.0, 8.0, 16.0])  # noise that grows with the distance from the best weights
+    cone = [sweep.difficulty(float(norm.cdf(1 / np.hypot(0.1, step) / 2**0.5))) for step in distance]
+    np.testing.assert_allclose(cone, np.minimum(distance, 10), rtol=0.01)
 
 
 @pytest.mark.slow
@@ -85,3 +96,14 @@ def test_a_run_without_predictions_is_one_line(tmp_path: Path, capsys: pytest.Ca
         sweep.main(["--run", str(tmp_path)])
     assert stopped.value.code == 2
     assert "no validation predictions" in capsys.readouterr().err
+
+
+def test_the_auc_term_has_a_study_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    monkeypatch.setattr(sweep, "run", lambda key, studies, args: called.append((key, list(studies), args)) or 0)
+    for words in (["--study", "auc-term"], ["--study=auc-term", "--trials", "2"]):
+        assert sweep.main(words) == 0
+    assert called == [
+        ("multiscale", ["auc-term"], ["--study", "auc-term"]),
+        ("multiscale", ["auc-term"], ["--study=auc-term", "--trials", "2"]),
+    ]
