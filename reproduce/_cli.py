@@ -18,12 +18,14 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from datamodules.cache import writable_folder
 from datamodules.errors import InputError
+from reproduce._address import ALLOWED, HEARTBEAT, without_password
 from reproduce._command import Command, Options, plan_job, slug
 from reproduce._ranks import checked_place
 from reproduce._wandb import check_wandb
 
 PRESETS = ("quick", "smoke", "paper")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
+COUNTS = ("devices", "num_nodes", "jobs", "epochs", "folds", "checkpoint_every", "accumulate", "workers", "heartbeat")
 STOPPED = "stopped; finished cells are kept: the same command goes on (--resume continues half-run cells too)"
 WANDB = ("disabled", "offline", "online")
 HEAVY = ("--config", "--print_config", "--module", "--datamodule")
@@ -84,6 +86,9 @@ def _add_machine(group: Any) -> None:
     group.add_argument("--channels-last", help="on or off: NHWC memory for 2-D networks; default: the module's")
     group.add_argument("--accumulate", type=int, default=1, help="batches a step; not with losses of whole batches")
     group.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
+    group.add_argument("--workers", type=int, help="share the cells among so many processes, each on its own device")
+    group.add_argument("--storage", type=str, help=f"share them with other machines too: {ALLOWED}")
+    group.add_argument("--heartbeat", type=int, help=f"seconds between a worker's signs of life; default: {HEARTBEAT}")
 
 
 def _add_output(group: Any) -> None:
@@ -113,14 +118,18 @@ def parse(command: Command, args: list[str] | None) -> list[Options]:
     words = sys.argv[1:] if args is None else args
     heavy = any(word.startswith(HEAVY) for word in words)
     parser = build_parser(command, heavy)
-    chosen = parser.parse_args(words)
+    try:
+        chosen = parser.parse_args(words)
+    except (UnicodeDecodeError, RecursionError) as error:
+        parser.error(f"--config: not a YAML file of options ({type(error).__name__})")
+    given = parser.parse_args(words, defaults=False) if heavy else chosen
     try:
         targets = _targets(command, chosen)
         shared = _options(command, chosen, words)
         memory = _channels_last(command, chosen.channels_last)
     except InputError as error:
         parser.error(str(error))
-    changed = {name: _changed(parser, chosen, name) if heavy else {} for name in ("module", "datamodule")}
+    changed = {name: _changed(parser, chosen, given, name) if heavy else {} for name in ("module", "datamodule")}
     changed["module"] |= memory
     return [
         Options(**{**shared, "target": target, "out": _out(chosen, command, target), **changed}) for target in targets
@@ -152,7 +161,7 @@ def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str,
     _check("--wandb", chosen.wandb, WANDB)
     _check("--split", chosen.split, ("patient", "image"))
     _check("--accelerator", chosen.accelerator, ("cpu", "gpu", "cuda", "mps", "auto"))
-    for flag in ("devices", "num_nodes", "jobs", "epochs", "folds", "checkpoint_every", "accumulate"):
+    for flag in COUNTS:
         value = chosen.get(flag)
         if value is not None and value < 1:
             raise InputError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
@@ -171,7 +180,7 @@ def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str,
         "data_root": root,
         "seeds": seeds,
         "wandb_tags": tuple(chosen.wandb_tags),
-        "command": f"python reproduce/{command.key}.py {shlex.join(words)}".strip(),
+        "command": without_password(f"python reproduce/{command.key}.py {shlex.join(words)}".strip()),
         "named_out": bool(chosen.out),
         "flags": {flag: word for flag, word in given.items() if word is not None},
     }
@@ -197,12 +206,18 @@ def _out(chosen: Namespace, command: Command, target: str) -> str:
     return str(Path("runs") / "-".join(parts))
 
 
-def _changed(parser: _Parser, chosen: Namespace, group: str) -> dict[str, Any]:
-    """Return the values of a class's arguments that differ from its defaults: what the user set."""
-    defaults = parser.get_defaults()
-    given: dict[str, Any] = chosen[group].as_dict()
-    usual: dict[str, Any] = defaults[group].as_dict()
-    return {name: value for name, value in given.items() if value != usual.get(name)}
+def _changed(parser: _Parser, chosen: Namespace, given: Namespace, group: str) -> dict[str, Any]:
+    """Return the values of a class's arguments that the user set.
+
+    A file that names all of them is one that ``--print_config`` wrote: of it, what differs from the defaults counts.
+    A file that names some, such as a sweep's ``best.yaml``, means each of them, for a preset may have another default.
+    """
+    values: dict[str, Any] = chosen[group].as_dict()
+    named: dict[str, Any] = given[group].as_dict() if group in given else {}
+    if len(named) < len(values):
+        return {name: values[name] for name in named}
+    usual: dict[str, Any] = parser.get_defaults()[group].as_dict()
+    return {name: value for name, value in values.items() if value != usual.get(name)}
 
 
 def main(command: Command, args: list[str] | None = None) -> int:
@@ -244,7 +259,12 @@ def run_job(command: Command, options: Options) -> Path:
     if plan.todo and job.prepare is not None:
         job.prepare()
     with Progress(cells=len(cells), reused=len(plan.reused), quiet=options.quiet or not place.is_first) as progress:
-        _experiment.run(plan.todo, options.jobs, progress, place)
+        if options.storage or options.workers:
+            from reproduce._shared import run_shared
+
+            run_shared(cells, options, progress)
+        else:
+            _experiment.run(plan.todo, options.jobs, progress, place)
     if not place.is_first:
         return out
     from reproduce._publish import publish

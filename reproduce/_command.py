@@ -40,6 +40,9 @@ class Options:
     wandb_project: str = "medrepro"
     wandb_tags: tuple[str, ...] = ()
     jobs: int = 2
+    workers: int | None = None
+    storage: str | None = None
+    heartbeat: int | None = None
     resume: bool = False
     checkpoint_every: int = 200
     cache_dir: str | None = None

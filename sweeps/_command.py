@@ -10,8 +10,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from datamodules.errors import InputError
 from reproduce._address import HEARTBEAT, Address, without_password
 from reproduce._arguments import OneLineParser, guarded
 from reproduce._cell import code_sha256, source_fingerprint
-from reproduce._command import Command, Options
+from reproduce._command import Command, Job, Options
 from reproduce._queue import Queue
 from reproduce._workers import Device, Watcher, run_workers
 from sweeps._outputs import parameters, spread, trials_table, write_best, write_plots
@@ -78,8 +77,12 @@ def _run(study: Study, chosen: argparse.Namespace, words: list[str]) -> int:
     queue.fill_up(*_amount(study, chosen.trials))
     if study.prepare is not None:
         study.prepare(options)
+    started = time.monotonic()
     _work(queue, study, chosen, options, address)
-    return _tell(queue, study, options, out, address)
+    _tell(queue, study, options, out, address)
+    if study.answer is not None and len(queue.trials(TrialState.COMPLETE)) >= len(study.points()):
+        _answer(study.answer, command, options, out, time.monotonic() - started)
+    return 0
 
 
 def _amount(study: Study, trials: int | None) -> tuple[int, list[dict[str, Any]]]:
@@ -146,7 +149,8 @@ def _work(queue: Queue, study: Study, chosen: argparse.Namespace, options: Optio
 
     def describe(trial: FrozenTrial) -> tuple[str, str, int] | None:
         label = ", ".join(f"{name.partition('.')[2]} {_short(value)}" for name, value in trial.params.items())
-        return (str(trial.number), f"trial {trial.number}: {label}", length) if trial.number not in over else None
+        known = trial.params and trial.number not in over  # a trial has no parameters before its first moment is over
+        return (str(trial.number), f"trial {trial.number}: {label}", length) if known else None
 
     devices = [Device(chosen.accelerator, number, options.runtime.threads) for number in range(chosen.workers)]
     deadline = time.time() + chosen.timeout if chosen.timeout else None
@@ -166,7 +170,7 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _tell(queue: Queue, study: Study, options: Options, out: Path, address: Address) -> int:
+def _tell(queue: Queue, study: Study, options: Options, out: Path, address: Address) -> None:
     """Write and print what the study has found so far."""
     trials = queue.trials()
     with atomic_write(out / "trials.csv") as temporary:
@@ -190,17 +194,11 @@ def _tell(queue: Queue, study: Study, options: Options, out: Path, address: Addr
     print(f"best     python reproduce/{study.key}.py --preset {options.preset} --config {out / 'best.yaml'}")
     print(f"plots    {out / 'plots.html'}", *(f"(without {note})" for note in missing))
     print(f"look     optuna-dashboard {shlex.quote(without_password(address.url))}")
-    if study.answer is not None and len(done) >= len(study.points()):
-        _answer(study, options, out)
-    return 0
 
 
-def _answer(study: Study, options: Options, out: Path) -> None:
+def _answer(answer: Callable[[Options], Job], command: Command, options: Options, out: Path, seconds: float) -> None:
     """Show the table whose cells the grid has run, with its intervals; it took no part in choosing."""
     from reproduce._publish import publish
 
-    if study.answer is None:
-        return
-    command: Command = importlib.import_module(f"reproduce.{study.key}").COMMAND
-    job = study.answer(replace(options, seeds=options.seeds or study.seeds[options.preset]))
-    publish(command, options, job, out, trained=len(job.cells), seconds=0.0)
+    job = answer(options)
+    publish(command, options, job, out, trained=len(job.cells), seconds=seconds)
