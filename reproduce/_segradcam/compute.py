@@ -24,6 +24,7 @@ from reproduce._fitting import train_cell
 from reproduce._ranks import first_only
 from reproduce._segradcam.counts import count
 from reproduce._segradcam.explained import explain_cell
+from reproduce._segradcam.kept_features import kept_features
 from reproduce._segradcam.protocol import base_of
 from reproduce._training import Outcome, data_block
 
@@ -81,7 +82,7 @@ def classical(cell: Cell) -> Outcome:
     choice, seed, folds = cell.config["module"], cell.seed, data.folds
     records = data.records
     families = list(FAMILIES) if choice["family"] == "all" else [choice["family"]]
-    features = data.handcrafted(families)
+    features = kept_features(data, families, cell.runtime.cache_dir)
     probability = nested_cv(features, records.labels, records.patients, choice["classifier"], folds, seed)
     frame = records.table[["sample_id", "patient_id", "nodule_id", "label"]].copy()
     frame["prob_0"], frame["prob_1"] = 1 - probability, probability

@@ -19,6 +19,7 @@ def test_classical_cell_finds_the_larger_balls(
     classifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_classical, "TREES", 10)
+    monkeypatch.setenv("MEDREPRO_CACHE", str(tmp_path))
     fake_embedded(monkeypatch)
     chosen = cell(tmp_path, f"size-{classifier}", "3", module={"family": "size", "classifier": classifier})
     outcome = classical(chosen)
