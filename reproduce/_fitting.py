@@ -69,8 +69,8 @@ def accumulated_batches(cell: Cell) -> int:
 
 def network_of(module: ReproModule) -> nn.Module:
     """Return the part of a module that is worth compiling: Lightning calls its steps, never the module itself."""
-    network: nn.Module = module.network if isinstance(getattr(module, "network", None), nn.Module) else module
-    return network
+    network = getattr(module, "network", None)
+    return network if isinstance(network, nn.Module) else module
 
 
 def accumulation(module: ReproModule, batches: int, row: str) -> GradientAccumulationScheduler:

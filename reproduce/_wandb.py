@@ -8,7 +8,7 @@ import hashlib
 import json
 import netrc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -131,7 +131,7 @@ def log_cell(cell: Cell) -> None:
     if history:
         names = [name for name, values in history.items() if len(values) == max(map(len, history.values()))]
         lines = [[epoch + 1, *(history[name][epoch] for name in names)] for epoch in range(len(history[names[0]]))]
-        run.log({"curves": wandb.Table(columns=["epoch", *names], data=lines), "figures/curves": _curves(history)})
+        run.log({"curves": _table(["epoch", *names], lines), "figures/curves": _curves(history)})
     if result["predictions"]:
         frame = _read_frame(cell.path.with_suffix(".parquet"))
         run.log({"predictions": wandb.Table(dataframe=frame.head(MAX_LINES))})
@@ -219,9 +219,9 @@ def log_table(
         if run is None:
             return
         for one in views:
-            run.log({f"tables/{one.spec.name}": wandb.Table(**table_lines(one))})
+            run.log({f"tables/{one.spec.name}": _table(*table_lines(one))})
         verdicts = [[claim.claim.text, claim.verdict, claim.detail, claim.why] for one in views for claim in one.claims]
-        run.log({"claims": wandb.Table(columns=["claim", "verdict", "detail", "why"], data=verdicts)})
+        run.log({"claims": _table(["claim", "verdict", "detail", "why"], verdicts)})
         for figure in figures:
             path = folder / "figures" / f"{figure.id}.png"
             path.parent.mkdir(exist_ok=True)
@@ -232,9 +232,16 @@ def log_table(
         _log_files(run, f"report-{run.id}", "report", [file for file in files if file.is_file()])
 
 
-def table_lines(view: "TableView") -> dict[str, list[Any]]:
+def _table(columns: list[str], lines: Iterable[Iterable[Any]]) -> Any:
+    import wandb
+
+    return wandb.Table(columns=columns, data=list(lines))
+
+
+def table_lines(view: "TableView") -> tuple[list[str], list[list[Any]]]:
     """Return a table's columns and lines: ours with text, value and interval, the paper's as printed."""
-    columns, lines = ["row", "kind"], [[row.label, row.kind] for row in view.rows]
+    columns = ["row", "kind"]
+    lines: list[list[Any]] = [[row.label, row.kind] for row in view.rows]
     for index, shown in enumerate(view.columns):
         ours = shown.kind != "paper"
         columns += [shown.label, *((f"{shown.label} {end}" for end in ("value", "low", "high")) if ours else ())]
@@ -244,4 +251,4 @@ def table_lines(view: "TableView") -> dict[str, list[Any]]:
             if ours:
                 ends = cell.estimate.interval if cell.estimate is not None and not cell.estimate.text else None
                 line += [None, None, None] if ends is None else [ends.value, ends.low, ends.high]
-    return {"columns": columns, "data": lines}
+    return columns, lines

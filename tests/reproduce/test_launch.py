@@ -12,10 +12,11 @@ import psutil
 import pytest
 
 from datamodules.errors import InputError
-from reproduce import _launch
+from reproduce import _cli, _launch, egfr
 from reproduce._cell import ROOT, Cell, Printed, Runtime
 from reproduce._launch import first_error, launch
 from reproduce._ranks import Place
+from tests.reproduce._srun import install
 
 
 class Silent:
@@ -121,7 +122,9 @@ def finished(done: subprocess.CompletedProcess[str], out: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("key", "words"), [("segradcam", ["--table", "trust"]), ("cellline", ["--study", "transfer"])])
+@pytest.mark.parametrize(
+    ("key", "words"), [("segradcam", ["--table", "summary"]), ("cellline", ["--study", "transfer"])]
+)
 def test_locks_of_a_training_do_not_stop_its_own_ranks(key: str, words: list[str], tmp_path: Path) -> None:
     """Trainings that others rest on are locked; the second rank must not wait for the first one's lock."""
     done = subprocess.run(
@@ -139,3 +142,42 @@ def test_torchrun_fills_a_table_as_one_process_does(tmp_path: Path) -> None:
     done = subprocess.run([*torchrun, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     assert finished(done, tmp_path) >= 2
     assert done.stdout.count("report ") == 1
+
+
+SCRIPT = ROOT / "docs" / "slurm.sh"
+
+
+def test_the_slurm_script_starts_a_command_that_parses(tmp_path: Path) -> None:
+    environment = {**install(tmp_path / "job", 'printf "%s\\n" "$@"'), "SLURM_NTASKS_PER_NODE": "4"}
+    job = [str(SCRIPT), "egfr", "--table", "6", "--preset", "paper"]
+    done = subprocess.run(["bash", *job], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, *words = done.stdout.split()
+    assert first == "--kill-on-bad-exit=1"
+    assert words[:2] == ["python", "reproduce/egfr.py"]
+    (options,) = _cli.parse(egfr.COMMAND, words[2:])
+    assert (options.accelerator, options.devices, options.num_nodes, options.resume) == ("gpu", 4, 1, True)
+    assert (options.target, options.preset) == ("table 6", "paper")
+
+
+def test_the_slurm_script_wants_a_paper(tmp_path: Path) -> None:
+    environment = install(tmp_path / "job", "true")
+    done = subprocess.run(["bash", str(SCRIPT)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "which paper: egfr, multiscale" in done.stderr
+
+
+@pytest.mark.slow
+def test_srun_fills_a_table_as_one_process_does(tmp_path: Path) -> None:
+    """The script itself, with an srun that starts its tasks here: ranks find each other by SLURM's variables."""
+    srun = f'exec {sys.executable} -m tests.reproduce._srun 2 "$@"'
+    environment = {**install(tmp_path / "job", srun), "SLURM_NTASKS_PER_NODE": "2", "ACCELERATOR": "cpu"}
+    words = ["--study", "loss", "--epochs", "1", "--preset", "smoke", "--seeds", "0", "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        ["bash", str(SCRIPT), "quadsnet", *words], env=environment, capture_output=True, text=True, check=False,
+        timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("report ") == 1
+    assert list((tmp_path / "run").rglob("ranks.1.log"))
+    assert len(list((tmp_path / "run" / "results").rglob("*.json"))) >= 2
