@@ -7,21 +7,25 @@ a cell lasts a fraction of a second, so there is nothing to resume.
 
 from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.adam import adam
-from torchmetrics import MetricCollection
 
 from datamodules.cellline import CellLineDataModule
 from datamodules.samplers import EpochBatchSampler
-from lightning_modules.base import classification_metrics
 from lightning_modules.cellline import CellLineModule
 from reproduce._callbacks import InterruptedCellError, Report, Stop
 from reproduce._cell import Cell
+from reproduce._metrics import Weights
+from reproduce._metrics import evaluate as value_of
 from reproduce._outcome import Outcome
 from reproduce._training import evaluate, save_model
+
+TWO_CLASSES = {"auc": "auc", "acc": "accuracy", "se": "sensitivity", "sp": "specificity"}
+MORE_CLASSES = {"auc": "auc", "acc": "accuracy", "f1": "f1"}
 
 
 class HeadSteps:
@@ -92,14 +96,13 @@ def train_head(
     pl.seed_everything(cell.seed, verbose=False)
     module = make()
     inputs = (data.images - module.head.mean) / module.head.scale
-    step, metrics = HeadSteps(module), classification_metrics(module.num_classes)
-    sampler, train = data.train_sampler(0, 1), torch.from_numpy(data.train_rows())
+    step, sampler, train = HeadSteps(module), data.train_sampler(0, 1), torch.from_numpy(data.train_rows())
     chosen, targets = inputs[train], functional.one_hot(data.labels[train], module.num_classes).float()
     history: dict[str, list[float]] = {}
     for epoch in range(cell.config["train"]["epochs"]):
         sampler.set_epoch(epoch)
         losses = [step(*batch) for batch in epoch_batches(sampler, chosen, targets)]
-        for name, value in _epoch_values(module, inputs, data, losses, metrics).items():
+        for name, value in _epoch_values(module, inputs, data, losses).items():
             history.setdefault(name, []).append(value)
         report(epoch + 1.0, f"loss {history['train/loss'][-1]:.3f}")
         if stop():
@@ -119,16 +122,18 @@ def epoch_batches(sampler: EpochBatchSampler, inputs: Tensor, targets: Tensor) -
 
 @torch.no_grad()
 def _epoch_values(
-    module: CellLineModule, inputs: Tensor, data: CellLineDataModule, losses: list[Tensor], metrics: MetricCollection
+    module: CellLineModule, inputs: Tensor, data: CellLineDataModule, losses: list[Tensor]
 ) -> Mapping[str, float]:
     """Return the epoch's mean training loss, and loss and metrics of the validation part."""
     rows = torch.from_numpy(data.parts.val)
     probabilities = functional.softmax(module.head.layers(inputs[rows]), dim=1)
     labels = data.labels[rows]
-    metrics.reset()
-    metrics.update(probabilities[:, 1] if module.num_classes == 2 else probabilities, labels)
+    everyone = Weights(np.zeros(len(rows), dtype=np.int64), np.ones((1, 1)))
     return {
         "train/loss": float(torch.stack(losses).mean()),
         "val/loss": float(functional.nll_loss(probabilities.clamp_min(1e-12).log(), labels)),
-        **{f"val/{name}": float(value) for name, value in metrics.compute().items()},
+        **{
+            f"val/{name}": float(value_of(statistic, labels.numpy(), probabilities.double().numpy(), everyone)[0])
+            for name, statistic in (TWO_CLASSES if module.num_classes == 2 else MORE_CLASSES).items()
+        },
     }
