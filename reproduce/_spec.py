@@ -132,6 +132,7 @@ class TableSpec:
         levels: the levels whose metrics are recomputed from predictions.
         classes: names of the classes in figures; the last of two is the positive one.
         source: whose results fill it, where they are another table's.
+        members: results that rows rest on, such as an ensemble's networks; they are not rows themselves.
         ranked: whether to say that rows cannot be told apart, when they cannot.
         mixed_data: rows are measured on different data sets, which their labels name.
     """
@@ -150,6 +151,7 @@ class TableSpec:
     mixed_data: bool = False
     kind: Literal["Table", "Figure", "Study"] = "Table"
     source: str = ""
+    members: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -246,7 +246,7 @@ def _as_number(printed: float | str | None) -> float | None:
 
 def _notes(spec: TableSpec, given: Sequence[Result], evidence: Evidence, usable: Sequence[str]) -> tuple[str, ...]:
     """The table's own notes, whether rows are ranked, and results that have no row."""
-    strangers = sorted({result.row for result in given} - {row.id for row in spec.rows})
+    strangers = sorted({result.row for result in given} - {row.id for row in spec.rows} - set(spec.members))
     found = [*spec.notes, ranking_note(spec, evidence, usable)]
     if strangers:
         found.append(f"results of rows that this table does not have were left out: {', '.join(strangers)}")

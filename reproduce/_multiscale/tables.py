@@ -140,6 +140,7 @@ def table3(options: Options) -> Job:
         ),
         levels=LEVELS,
         classes=CLASSES,
+        members=tuple(recipe.row for recipe in recipes if recipe.row not in NETWORKS),
     )
     found = cells(options, "3", recipes)
     used = assumptions(options, "power", "networks", "ifm", "level", "rows", "grid", "quick", "quick-3", "smoke")
