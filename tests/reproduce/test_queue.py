@@ -4,6 +4,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from datamodules.errors import InputError
@@ -16,10 +17,14 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+def queue_url(folder: Path) -> str:
+    return f"sqlite:///{folder}/queue.db"
+
+
 @pytest.fixture
 def queue(tmp_path: Path) -> Queue:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return Queue(Address(f"sqlite:///{tmp_path}/queue.db", "toy", heartbeat=1))
+    return Queue(Address(queue_url(tmp_path), "toy", heartbeat=1))
 
 
 def states(queue: Queue) -> list[str]:
@@ -168,6 +173,20 @@ def test_who_joins_must_run_the_same_in_the_same_folder(queue: Queue, tmp_path: 
         return 0.0
 
     assert queue.take(join_meanwhile)
+
+
+def test_why_there_is_a_turn(queue: Queue, tmp_path: Path) -> None:
+    """Optuna 5 alone lets two workers take one trial on SQLite; once it does not, the turn may go."""
+    queue.fill(["a"])
+    number, other, taken = queue.trials()[0]._trial_id, open_storage(Address(queue_url(tmp_path), "toy")), []
+
+    @sqlalchemy.event.listens_for(queue.storage.engine, "before_cursor_execute")
+    def between_reading_and_writing(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if statement.startswith("UPDATE trials") and not taken:
+            taken.append(other.set_trial_state_values(number, TrialState.RUNNING))
+
+    taken.append(queue.storage.set_trial_state_values(number, TrialState.RUNNING))
+    assert taken == [True, True]
 
 
 BAD = {

@@ -57,7 +57,7 @@ def run_two(address: Address, task: Task) -> list[int]:
 @pytest.mark.parametrize("storage", STORAGES)
 def test_two_workers_take_every_trial_once(storage: str, address: Callable[[str], Address], tmp_path: Path) -> None:
     assert len(STORAGES) == 2
-    entries = [f"e{number}" for number in range(30)]
+    entries = [f"e{number}" for number in range(16)]
     queue, log = Queue(address(storage)), str(tmp_path / "log")
     queue.fill(entries)
     assert run_two(address(storage), ToyTask(log, meet=2)) == [0, 0]
