@@ -21,6 +21,8 @@ from datamodules.cache import atomic_write
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ("egfr", "multiscale", "cellline", "segradcam", "quadsnet")
 SCHEMA = 1
+PREPARED = ("datamodules/ct.py", *(f"datamodules/prepared{name}.py" for name in ("", "_data", "_records")))
+CARD = "card.json"  # of datamodules.prepared
 TRAINER = ("reproduce/_training.py", "reproduce/_callbacks.py")
 
 
@@ -150,6 +152,9 @@ def _fingerprint(root: str) -> str:
             path = Path(folder) / name
             status = path.stat()
             digest.update(f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    if (Path(root) / CARD).is_file():  # a prepared folder: how it is read counts too
+        for reader in PREPARED:
+            digest.update(bare_code((ROOT / reader).read_text()).encode())
     return digest.hexdigest()
 
 

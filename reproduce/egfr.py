@@ -34,11 +34,13 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
         from reproduce._egfr.computed import compute
 
         return compute(cell)
+    from datamodules.egfr import EGFRDataModule
+    from datamodules.prepared_data import datamodule_for
     from reproduce._egfr.measures import cosines
     from reproduce._fitting import train_cell
 
-    module, datamodule = classes()
-    data = datamodule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    module, config = classes()[0], cell.config["data"]
+    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     measure = cosines if cell.table == "margin" else None
     return train_cell(cell, lambda: module(**cell.config["module"]), data, report, stop, measure)
 
@@ -96,6 +98,7 @@ COMMAND = Command(
         "embedded": "real LIDC annotations, rendered intensities (offline)",
         "lidc-nodules": "5043 real CT slices of LIDC nodules",
         "nsclc-slices": "real EGFR status, 79 patients, no lesion position",
+        "nsclc": "real EGFR status, slices through the tumour (a folder that datamodules.prepare wrote)",
     },
     job=plan,
     classes=classes,

@@ -50,7 +50,7 @@ COMMAND = Command(
     targets={name: text for name, (text, _) in TARGETS.items()},
     data={
         "embedded": "real LIDC annotations, rendered intensities (offline)",
-        "lidc": "the LIDC-IDRI scans themselves, DICOM below --data-root",
+        "lidc": "the LIDC-IDRI scans: DICOM, or a folder that datamodules.prepare wrote as lidc or luna16",
         "nodulemnist3d": "real CT cubes of LIDC nodules, 64^3, patients unknown",
     },
     job=plan,

@@ -66,8 +66,9 @@ COMMAND = Command(
     },
     data={
         "embedded": "real LIDC annotations, rendered intensities (offline)",
-        "lidc": "LIDC-IDRI scans, DICOM",
+        "lidc": "LIDC-IDRI scans: DICOM, or a folder that datamodules.prepare wrote as lidc or luna16",
         "nodulemnist3d": "real cubes with their own split, patients unknown",
+        "folder": "your own scans (a folder that datamodules.prepare wrote as folder)",
     },
     job=plan,
     classes=classes,

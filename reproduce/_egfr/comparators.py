@@ -13,6 +13,7 @@ import pandas as pd
 from datamodules.egfr import HU_WINDOW, EGFRDataModule
 from datamodules.handcrafted import feature_table
 from datamodules.lidc_cohorts import slice_masks
+from datamodules.prepared_data import datamodule_for
 from datamodules.radiomics import MISSING, available, radiomics_table
 from reproduce._cell import Cell
 from reproduce._classical import Classifier, fit_predict
@@ -42,8 +43,8 @@ def table7(options: Options) -> Job:
         "ours", f"{network_label(backbone, options)} ML, batch training", {"backbone": backbone}, {"batches": "bt"}
     )
     classical = [Recipe(row, label, {}, {}) for row, (_, label) in CLASSIFIERS.items()]
-    if options.data == "nsclc-slices":
-        classical = []  # no mask, so no shape
+    if options.data in ("nsclc", "nsclc-slices"):
+        classical = []  # slices without a mask, so no shape
     computed = [
         replace(cell, config={**cell.config, "train": {"epochs": 0, "select": "last"}})
         for cell in cells(options, "7", [recipe for recipe in classical if not _reason(recipe.row)])
@@ -77,7 +78,8 @@ def _reason(row: str) -> str:
 
 def compute(cell: Cell) -> Outcome:
     """Fit one classifier on the training cohort's nodules and predict the test cohort's slices."""
-    data = EGFRDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    config = cell.config["data"]
+    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     data.setup()
     nodule = data.records.table["nodule_id"].to_numpy()
     largest = data.records.table.groupby("nodule_id")["mask_pixels"].idxmax()

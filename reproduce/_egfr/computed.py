@@ -11,6 +11,7 @@ import torch
 
 from datamodules.clusters import cluster_within_classes
 from datamodules.egfr import EGFRDataModule
+from datamodules.prepared_data import datamodule_for
 from datamodules.samplers import ClusterBatchSampler
 from lightning_modules.losses.complexity import batch_training_flops, mixed_loss_flops, mixed_loss_operations
 from lightning_modules.networks.counting import keras_parameter_count, macs
@@ -32,7 +33,8 @@ def compute(cell: Cell) -> Outcome:
 
 
 def _data(cell: Cell) -> EGFRDataModule:
-    data = EGFRDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    config = cell.config["data"]
+    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     data.setup()
     return data
 

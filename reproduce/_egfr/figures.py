@@ -14,6 +14,7 @@ from matplotlib.figure import Figure as Canvas
 
 from datamodules.ct_slices import lidc_nodule_slices, nsclc_slices
 from datamodules.lidc_cohorts import embedded_slices
+from datamodules.prepared_records import prepared_slices
 from datamodules.records import Records
 from reproduce._command import Job, Options
 from reproduce._drawing import WIDTH, Figure
@@ -34,6 +35,8 @@ def records(options: Options) -> Records:
     if options.data == EMBEDDED:
         return embedded_slices(options.cache_dir, PRESETS[options.preset]["data"].get("limit_patients", 0))
     root = Path(options.data_root or ".").expanduser()
+    if options.data == "nsclc":
+        return prepared_slices(root)
     return lidc_nodule_slices(root) if options.data == "lidc-nodules" else nsclc_slices(root)
 
 

@@ -24,6 +24,7 @@ CLASSES = {
     EMBEDDED: ("benign", "malignant"),
     "lidc-nodules": ("benign", "malignant"),
     "nsclc-slices": ("wild type", "mutant"),
+    "nsclc": ("wild type", "mutant"),
 }
 LEVELS = (Level("image"), Level("nodule", "nodule_id"), Level("patient", "patient_id", "max", of="nodule"))
 LEVELS_WITHOUT_NODULES = (Level("image"), Level("patient", "patient_id"))
@@ -31,6 +32,7 @@ BASELINES = {
     EMBEDDED: ("diameter", "pixel-count", "majority"),
     "lidc-nodules": ("pixel-count", "majority"),
     "nsclc-slices": ("majority",),
+    "nsclc": ("diameter", "pixel-count", "majority"),
 }
 BASELINE_LABELS = {"diameter": "diameter alone", "pixel-count": "pixel count alone", "majority": "majority"}
 PAPER_COLUMNS = {"image/sensitivity": "se", "image/specificity": "sp", "image/accuracy": "acc", "image/auc": "auc"}

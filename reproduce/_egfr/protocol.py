@@ -60,6 +60,10 @@ def preparation(options: Options) -> Callable[[], object]:
 
 
 def _look(options: Options) -> object:
+    if options.data == "nsclc":
+        from datamodules.prepared import open_prepared
+
+        return open_prepared(options.data_root or ".", "nsclc")
     from datamodules import ct_slices
 
     name = ct_slices.LIDC_FILE if options.data == "lidc-nodules" else ct_slices.NSCLC_FILE
@@ -69,9 +73,9 @@ def _look(options: Options) -> object:
 def assumptions(options: Options) -> tuple[str, ...]:
     """Return the card's numbered deviations that touch this run."""
     skipped = {"quick", "smoke"} - {options.preset}
-    if options.data != EMBEDDED:
+    if options.data not in (EMBEDDED, "nsclc"):
         skipped |= {"window"}
-    if options.data == "nsclc-slices":
+    if options.data in ("nsclc", "nsclc-slices"):
         skipped |= {"task"}
     return tuple(text for name, text in ASSUMPTIONS.items() if name not in skipped)
 

@@ -154,6 +154,7 @@ def preparation(options: Options, found: Sequence[Cell]) -> Callable[[], object]
 
     def prepare() -> None:
         from datamodules.multiscale import MultiScaleDataModule
+        from datamodules.prepared_data import datamodule_for
 
         seen: set[tuple[object, ...]] = set()
         for cell in found:
@@ -161,6 +162,6 @@ def preparation(options: Options, found: Sequence[Cell]) -> Callable[[], object]
             rendering = tuple(data.get(name) for name in ("voxel_mm", "cube_mm", "limit_patients"))
             if cell.config["train"]["epochs"] and rendering not in seen:
                 seen.add(rendering)
-                MultiScaleDataModule(**data, cache_dir=options.cache_dir).prepare_data()
+                datamodule_for(MultiScaleDataModule, data)(**data, cache_dir=options.cache_dir).prepare_data()
 
     return prepare

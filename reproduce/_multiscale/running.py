@@ -18,6 +18,7 @@ from datamodules.base import ReproDataModule
 from datamodules.cache import atomic_write
 from datamodules.errors import InputError
 from datamodules.multiscale import MultiScaleDataModule
+from datamodules.prepared_data import datamodule_for
 from lightning_modules.base import ReproModule
 from lightning_modules.multiscale import MultiScaleModule, MultiScaleSegmenter
 from lightning_modules.networks.counting import macs, trainable_count
@@ -36,7 +37,8 @@ def execute(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     """Run one cell by its kind; None on ranks other than the first."""
     if cell.config["kind"] == "ensemble":
         return ensemble(cell)
-    data = MultiScaleDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    config = cell.config["data"]
+    data = datamodule_for(MultiScaleDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     module: dict[str, Any] = cell.config["module"]
     if cell.config["kind"] == "segmenter":
         return train_cell(cell, lambda: MultiScaleSegmenter(**module), data, report, stop, judge=judge_masks)

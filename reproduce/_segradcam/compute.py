@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from datamodules.handcrafted import FAMILIES
+from datamodules.prepared_data import datamodule_for
 from datamodules.segradcam import SEGradCAMDataModule
 from datamodules.splits import group_kfold
 from lightning_modules.segradcam import SEGradCAMModule
@@ -63,7 +64,8 @@ def _training_lock(cell: Cell) -> filelock.BaseFileLock:
 
 def datamodule(cell: Cell) -> SEGradCAMDataModule:
     """Return the cell's datamodule."""
-    return SEGradCAMDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    config = cell.config["data"]
+    return datamodule_for(SEGradCAMDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
 
 
 def train(cell: Cell, report: Report, stop: Stop) -> Outcome | None:

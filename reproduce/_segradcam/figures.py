@@ -57,11 +57,13 @@ def cases(options: Options, cells: Sequence[Cell]) -> Draw:
 
     def draw(view: Any, out: Path) -> Sequence[Any]:
         del view
+        from datamodules.prepared_data import datamodule_for
         from datamodules.segradcam import SEGradCAMDataModule
         from reproduce._figures import Example, gallery
 
         frame = pd.concat([pd.read_parquet(cell.path.with_suffix(".parquet")) for cell in cells])
-        data = SEGradCAMDataModule(**cells[0].config["data"], cache_dir=options.cache_dir)
+        config = cells[0].config["data"]
+        data = datamodule_for(SEGradCAMDataModule, config)(**config, cache_dir=options.cache_dir)
         data.setup()
         place = {name: row for row, name in enumerate(data.records.table["sample_id"])}
         frame["sure"] = (frame["prob_1"] - 0.5).abs()

@@ -70,6 +70,7 @@ def assumptions(options: Options, *names: str) -> tuple[str, ...]:
     """Return the named assumptions and those of all trained tables, in the card's order, as they touch this run."""
     wanted = {"population", "split", "window", "network", "lr", "decay", options.preset, *names}
     wanted -= {"population", "split"} if options.data == "nodulemnist3d" else set()
+    wanted -= {"population"} if options.data == "folder" else set()
     wanted -= {"lr"} if options.preset != "paper" else set()
     return tuple(text for name, text in ASSUMPTIONS.items() if name in wanted)
 
@@ -83,6 +84,7 @@ class Recipe:
     module: dict[str, Any] = field(default_factory=dict)
 
 
+WITH_DIAMETER = (EMBEDDED, "lidc")
 OURS = Recipe("senet", "SE network (Mish)")
 
 
@@ -213,8 +215,10 @@ def preparation(options: Options) -> Callable[[], object]:
     """Return what fills the cache before the cells run."""
 
     def prepare() -> None:
+        from datamodules.prepared_data import datamodule_for
         from datamodules.segradcam import SEGradCAMDataModule
 
-        SEGradCAMDataModule(**_data(options, 0, 0), cache_dir=options.cache_dir).prepare_data()
+        config = _data(options, 0, 0)
+        datamodule_for(SEGradCAMDataModule, config)(**config, cache_dir=options.cache_dir).prepare_data()
 
     return prepare

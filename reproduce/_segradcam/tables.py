@@ -15,6 +15,7 @@ from reproduce._segradcam.protocol import (
     KEY,
     NETWORK,
     OURS,
+    WITH_DIAMETER,
     Recipe,
     assumptions,
     classical,
@@ -62,7 +63,7 @@ def network_columns(options: Options) -> tuple[Column, ...]:
     rates = {"ACC": "accuracy", "SE": "sensitivity", "SP": "specificity", "PPV": "precision"}
     found = [Column(f"nodule/{name}", label, scale=100) for label, name in rates.items()]
     found.append(Column("nodule/auc", "AUC", ci=True))
-    if options.data != "nodulemnist3d":
+    if options.data in WITH_DIAMETER:
         within = Subset("diameter_mm", 8, 15)
         found.append(Column("nodule/auc", "- diameter", minus="diameter"))
         found.append(Column("nodule/auc", "- diameter, 8-15 mm", minus="diameter", within=within))
@@ -78,7 +79,7 @@ def classified(
     kind: Literal["Table", "Figure", "Study"] = "Table",
 ) -> TableSpec:
     """Return the declaration of a table of classifiers."""
-    diameter = (BaselineSpec("diameter", "diameter alone"),) if options.data != "nodulemnist3d" else ()
+    diameter = (BaselineSpec("diameter", "diameter alone"),) if options.data in WITH_DIAMETER else ()
     return TableSpec(
         key=KEY,
         number=number,
