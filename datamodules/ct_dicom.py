@@ -18,6 +18,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
 from datamodules.ct import AIR, CT, MAX_VOXELS, Floats, checked_geometry, checked_hu
+from datamodules.dicom_deflated import check_deflated
 from datamodules.errors import InputError
 
 TAGS = [
@@ -81,6 +82,7 @@ def scan_dicom(files: Iterable[Path]) -> DicomIndex:
         if file.name.upper() == "DICOMDIR":
             continue
         try:
+            check_deflated(file)
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
             uid = str(header.get("SeriesInstanceUID") or "")
         except InvalidDicomError:

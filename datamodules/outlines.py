@@ -16,6 +16,7 @@ import pydicom
 from datamodules.ct import CT, Floats
 from datamodules.ct_dicom import BROKEN, one_line
 from datamodules.ct_files import load_itk, load_nifti
+from datamodules.dicom_deflated import check_deflated
 from datamodules.errors import InputError
 
 HALF = 0.5  # of a fractional segmentation's largest value
@@ -30,6 +31,7 @@ def referenced_series(file: Path) -> tuple[str, ...]:
         InputError: it cannot be read, or is no segmentation.
     """
     try:
+        check_deflated(file)
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["Modality", "ReferencedSeriesSequence"])
         modality = str(header.get("Modality") or "none")
         found = tuple(str(item.SeriesInstanceUID) for item in header.get("ReferencedSeriesSequence") or ())
