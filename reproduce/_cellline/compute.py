@@ -40,7 +40,7 @@ from reproduce._outcome import Outcome
 from reproduce._ranks import first_only
 from reproduce._training import predict
 
-SOURCE_LR = 3e-3  # of the whole network on the source task: assumed
+SOURCE_LR = 1e-3  # of the whole network on the source task: assumed
 
 
 def execute_trained(cell: Cell, report: Report, stop: Stop) -> Outcome | None:

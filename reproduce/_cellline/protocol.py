@@ -54,7 +54,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "epochs": 10,
             "trained_epochs": 4,
             "select": "last",
-            "source": {"sets": [0], "share": 0.2, "epochs": 10},
+            "source": {"sets": [0], "share": 0.4, "epochs": 10},
         },
     },
     "smoke": {
@@ -91,6 +91,8 @@ def assumptions(options: Options) -> tuple[str, ...]:
     skipped = {"quick", "smoke"} - {options.preset}
     if options.data != EMBEDDED:
         skipped |= {"embedded"}
+    if options.data != EMBEDDED or (options.flags.get("weights", "none") != "none" and options.target != "table 5"):
+        skipped |= {"source"}  # transfer is ImageNet's there
     return tuple(text for name, text in ASSUMPTIONS.items() if name not in skipped)
 
 
