@@ -7,10 +7,13 @@ import signal
 import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import cast
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
+from reproduce._callbacks import AtomicCheckpoint
 from tests.reproduce._fit import fit
 
 CHECKPOINT_EVERY = 3
@@ -83,6 +86,40 @@ def test_kill_in_mid_epoch(context: ForkServerContext, uninterrupted: Path, tmp_
     epoch = last // 3
     assert epoch % CHECKPOINT_EVERY, "checkpoints must fall inside epochs, not only on their ends"
     killed_and_resumed(context, tmp_path / "run", uninterrupted, at_step=epoch + 2, delay=0.0)
+
+
+class _KilledWhileWriting:
+    """A trainer that the machine kills after half a checkpoint."""
+
+    is_global_zero = True
+
+    def save_checkpoint(self, path: Path) -> None:
+        path.write_bytes(b"half a checkpoint")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Unharmed(_KilledWhileWriting):
+    """A trainer that writes a whole one."""
+
+    def save_checkpoint(self, path: Path) -> None:
+        torch.save({"global_step": 6}, path)
+
+
+def _save(trainer: _KilledWhileWriting, folder: Path) -> None:
+    saver = AtomicCheckpoint(folder, every=3)
+    saver.save(cast("pl.Trainer", trainer), saver.path)
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(context: ForkServerContext, tmp_path: Path) -> None:
+    torch.save({"global_step": 3}, tmp_path / "last.ckpt")
+    process = context.Process(target=_save, args=(_KilledWhileWriting(), tmp_path))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir() if path.read_bytes() == b"half a checkpoint"] == [".last.ckpt.tmp"]
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True) == {"global_step": 3}
+    _save(_Unharmed(), tmp_path)  # what is left of the broken one is no obstacle
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True) == {"global_step": 6}
 
 
 @pytest.mark.slow
