@@ -29,8 +29,8 @@ INSTALL = "pip install 'medrepro[wandb]'"
 MAX_LINES = 2000  # of predictions shown as a table; all of them are in the artifact
 
 
-def check_wandb(mode: str) -> None:
-    """See before anything is run whether W&B can be logged to.
+def check_wandb(mode: str, asked: str = "") -> None:
+    """See before anything is run whether W&B can be logged to; ``asked`` is the flag that wants it, if not --wandb.
 
     Raises:
         InputError: wandb is not installed, or ``online`` was asked for and there is no account.
@@ -38,9 +38,10 @@ def check_wandb(mode: str) -> None:
     if mode == "disabled":
         return
     if find_spec("wandb") is None:
-        raise InputError(f"--wandb {mode} needs the wandb package: {INSTALL}, or leave --wandb out")
+        raise InputError(f"{asked or f'--wandb {mode}'} needs the wandb package: {INSTALL}; or leave it out")
     if mode == "online" and not has_account():
-        raise InputError("--wandb online needs an account: `wandb login` or WANDB_API_KEY; --wandb offline needs none")
+        known = "`wandb login` or WANDB_API_KEY; --wandb offline needs none"
+        raise InputError(f"{asked or '--wandb online'} needs an account: {known}")
 
 
 def has_account() -> bool:
