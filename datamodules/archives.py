@@ -15,7 +15,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -62,6 +62,45 @@ class _Member:
     stream: IO[bytes] | None  # None for a folder
 
 
+Judge = Callable[[str, IO[bytes]], object]
+
+
+def check_archive(archive: Path, judge: Judge = lambda _name, _stream: None, limits: Limits | None = None) -> int:
+    """Read an archive through without unpacking it, for a reader that will decode its members in memory.
+
+    Args:
+        archive: zip (an npz is one) or tar.
+        judge: called with each file's name and stream; raises ``ValueError`` or ``OSError`` for what is unusable.
+        limits: see :class:`Limits`.
+
+    Returns:
+        The number of files in it.
+
+    Raises:
+        InputError: damaged, hostile, beyond the limits, or a file that ``judge`` refuses.
+    """
+    budget, files = _Budget(archive, archive.parent, limits or Limits()), 0
+    with _named(archive):
+        for member in _members(archive, budget):
+            budget.take(member)
+            if member.stream is not None:
+                with member.stream as stream:
+                    _judged(archive, member.name, stream, judge)
+                    while stream.read(CHUNK):  # to the end, where the checksum is
+                        pass
+                files += 1
+    return files
+
+
+def _judged(archive: Path, name: str, stream: IO[bytes], judge: Judge) -> None:
+    try:
+        judge(name, stream)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{archive}: {name!r} cannot be used ({error}); get it again") from error
+
+
 def extract(archive: Path, folder: Path, limits: Limits | None = None) -> list[Path]:
     """Unpack ``archive`` into ``folder``, which must not exist yet or be empty.
 
@@ -81,14 +120,22 @@ def extract(archive: Path, folder: Path, limits: Limits | None = None) -> list[P
         raise FileNotFoundError(f"no archive {archive}: download it first")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder.with_name(f".{folder.name}.lock")), _whole(folder) as temporary:
+        lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
+        with lock, _named(archive), _whole(folder) as temporary:
             _unpack(archive, temporary, _Budget(archive, folder.parent, limits or Limits()))
-    except DAMAGED as error:
-        reason = error or type(error).__name__
-        raise InputError(f"{archive} is damaged ({reason}); delete it and get it again") from error
     except OSError as error:
         raise InputError(f"cannot unpack {archive} into {folder}: {_reason(error)}") from error
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@contextlib.contextmanager
+def _named(archive: Path) -> Iterator[None]:
+    """Turn what the libraries say of damage into one error that names the archive."""
+    try:
+        yield
+    except DAMAGED as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"{archive} is damaged ({reason}); delete it and get it again") from error
 
 
 @contextlib.contextmanager
@@ -163,8 +210,7 @@ def safe_name(name: str, source: Path) -> PurePosixPath:
 
 
 def _unpack(archive: Path, folder: Path, budget: _Budget) -> None:
-    members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive, budget.most)
-    for member in members:
+    for member in _members(archive, budget):
         target = folder / budget.take(member)
         if member.stream is None:
             target.mkdir(parents=True, exist_ok=True)
@@ -174,6 +220,10 @@ def _unpack(archive: Path, folder: Path, budget: _Budget) -> None:
             shutil.copyfileobj(member.stream, file, CHUNK)
         if target.stat().st_size != member.size:
             raise InputError(f"{archive}: {member.name!r} is cut off; delete the archive and get it again")
+
+
+def _members(archive: Path, budget: _Budget) -> Iterator[_Member]:
+    return _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive, budget.most)
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:

@@ -111,10 +111,11 @@ class Cell:
         """Return the result if this very cell, with this code and these files, was run to its end before."""
         try:
             result: dict[str, Any] = json.loads(self.path.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):  # ValueError: damaged, so it is run again
             return None
         same = (
-            result.get("config_sha256") == self.config_sha256
+            isinstance(result, dict)
+            and result.get("config_sha256") == self.config_sha256
             and result.get("code_sha256") == code_sha256(self.key)
             and result.get("source_fingerprint") == source_fingerprint(self.config["data"].get("data_root"))
         )

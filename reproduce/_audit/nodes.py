@@ -154,6 +154,8 @@ def read_fields(path: Path) -> Field:
         raise InputError(f"{path}: not a UTF-8 text file ({error.reason} at byte {error.start})") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}:{_line_of(error)}: not valid YAML: {_problem_of(error)}") from error
+    except RecursionError:
+        raise InputError(f"{path}: not valid YAML: nested deeper than any table") from None
     if root is None:
         raise InputError(f"{path}: the file is empty; see reproduce/papers/README.md for the format")
     return Field(root, str(path))

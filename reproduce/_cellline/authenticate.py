@@ -23,6 +23,7 @@ from reproduce._arguments import OneLineParser, guarded
 from reproduce._calibration import at_temperature
 from reproduce._cell import Cell
 from reproduce._cellline.compute import frozen_backbone, resolve_weights
+from reproduce._unreadable import NO_CHECKPOINT
 
 PROGRAM = "reproduce/cellline.py"
 ROWS = ("imagenet-nearest", "source-nearest")  # strategy V, best start first
@@ -61,6 +62,7 @@ def load(run: Path) -> Authenticator:
 
     Raises:
         FileNotFoundError: the run or its model is not there.
+        InputError: its files are damaged, or of something else.
     """
     found = [path for row in ROWS for path in sorted(run.glob(f"results/cellline/5/{row}__*.json"))]
     if not found:
@@ -72,9 +74,14 @@ def load(run: Path) -> Authenticator:
     data = CellLineDataModule(**cell.config["data"])
     weights = resolve_weights(cell, lambda _done, _detail: None, lambda: False)
     name = cell.config["module"].get("backbone", "inception_resnet_v2")
-    saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    head = CellLineModule(**saved["hyper_parameters"])
-    head.load_state_dict(saved["state_dict"])
+    try:
+        saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        head = CellLineModule(**saved["hyper_parameters"])
+        head.load_state_dict(saved["state_dict"])
+    except NO_CHECKPOINT as error:
+        raise InputError(
+            f"{checkpoint} is no head of this command ({type(error).__name__}): run Table 5 again"
+        ) from error
     head.eval()
     return Authenticator(
         backbone=frozen_backbone(name, weights, 1 if data.source.grey else 3, cell.seed),
@@ -87,11 +94,18 @@ def load(run: Path) -> Authenticator:
 
 
 def _cell(result: Path, run: Path) -> tuple[Cell, dict[str, Any]]:
-    """Return the cell of a result file, and its metrics."""
-    values = json.loads(result.read_text())
-    names = ("key", "table", "row", "seed", "fold", "preset", "config")
-    cell = Cell(**{name: values[name] for name in names}, label=values["row_label"], out=str(run))
-    return cell, values["metrics"]
+    """Return the cell of a result file, and its metrics.
+
+    Raises:
+        InputError: it is damaged, or something else.
+    """
+    try:
+        values = json.loads(result.read_text())
+        names = ("key", "table", "row", "seed", "fold", "preset", "config")
+        cell = Cell(**{name: values[name] for name in names}, label=values["row_label"], out=str(run))
+        return cell, values["metrics"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{result} is no result of this command ({error}): delete it and run Table 5 again") from error
 
 
 def images_at(path: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datamodules.errors import InputError
 from reproduce._cell import Cell
 from reproduce._command import Options
 
@@ -60,14 +61,22 @@ def preparation(options: Options) -> Callable[[], object]:
 
 
 def _look(options: Options) -> object:
+    """Find the archive and read it through: damage is told here, once, and not by every worker."""
     if options.data == "nsclc":
         from datamodules.prepared import open_prepared
 
         return open_prepared(options.data_root or ".", "nsclc")
     from datamodules import ct_slices
+    from datamodules.archives import check_archive
+    from datamodules.image_header import check_header
 
     name = ct_slices.LIDC_FILE if options.data == "lidc-nodules" else ct_slices.NSCLC_FILE
-    return ct_slices.existing(Path(options.data_root or ".").expanduser(), name, "see reproduce/egfr.md, Data")
+    path = ct_slices.existing(Path(options.data_root or ".").expanduser(), name, "see reproduce/egfr.md, Data")
+    if name == ct_slices.LIDC_FILE:
+        return check_archive(path)
+    if not check_archive(path, lambda member, stream: check_header(stream) if not member.endswith(".csv") else None):
+        raise InputError(f"{path} holds no files; get it again")
+    return path
 
 
 def assumptions(options: Options) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from datamodules.errors import InputError
+from reproduce._unreadable import NO_CHECKPOINT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,13 +72,11 @@ def load(checkpoint: Path, image_size: int | None = None, classes: Sequence[str]
     """
     if not checkpoint.is_file():
         raise FileNotFoundError(f"no checkpoint {checkpoint}: {ALLOWED}")
-    import pickle
-
     from lightning_modules.quadsnet import QuadSNetModule
 
     try:
         module = QuadSNetModule.load_from_checkpoint(checkpoint, weights_only=True, map_location="cpu")
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except NO_CHECKPOINT as error:
         raise InputError(f"{checkpoint} is no checkpoint of quadsnet ({type(error).__name__}): {ALLOWED}") from error
     known = _result(checkpoint)
     size = image_size if image_size is not None else known.get("image_size")

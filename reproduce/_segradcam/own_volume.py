@@ -5,16 +5,19 @@ of three planes with the heat map, and the map itself as ``.npz``.
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.command_line import OneLineParser, guarded
 from datamodules.errors import InputError
+from reproduce._unreadable import NO_CHECKPOINT
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from datamodules.ct_volume import CTVolume
     from lightning_modules.segradcam import SEGradCAMModule
 
     Floats = npt.NDArray[np.floating]
@@ -55,14 +58,13 @@ def explain(chosen: argparse.Namespace) -> str:
     """
     import numpy as np
 
-    from datamodules.ct_volume import read_volume
     from datamodules.segradcam import SIDE, SPACING_MM
 
     module, point = load(chosen.checkpoint), numbers(chosen.point, "--point")
     spacing = numbers(chosen.spacing, "--spacing")
     if min(spacing) <= 0:
         raise InputError(f"--spacing {chosen.spacing}: mm must be above 0")
-    volume = read_volume(chosen.explain, spacing)
+    volume = read(chosen.explain, spacing)
     cube = volume.cube(point, SIDE, SPACING_MM)
     image, malignant, heat = judge(module, cube, chosen.layer)
     said, probability = ("malignant", malignant) if malignant > 0.5 else ("benign", 1 - malignant)
@@ -111,11 +113,11 @@ def save(
     """Write the picture of three planes and the map with its cube; returns the picture's path."""
     import numpy as np
 
-    from datamodules.cache import atomic_write
+    from datamodules.cache import atomic_write, writable_folder
     from datamodules.segradcam import SPACING_MM
     from reproduce._figures import Example, gallery
 
-    out.mkdir(parents=True, exist_ok=True)
+    writable_folder(out, "--out")
     example = Example(image, "", said, probability, f"at {point}", SPACING_MM, None, heat)
     figure = gallery([example], "Explanation", "Grad-CAM++ for the predicted class.")
     if figure is not None:
@@ -124,6 +126,36 @@ def save(
     with atomic_write(out / "explanation.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, cube_hu=cube, heat=heat, probability=shares)
     return out / "explanation.png"
+
+
+def read(path: Path, spacing: tuple[float, float, float]) -> "CTVolume":
+    """Read the volume; whatever the formats' own libraries say of a damaged one becomes one line.
+
+    Raises:
+        FileNotFoundError: there is no such volume.
+        InputError: it cannot be used.
+    """
+    from zipfile import BadZipFile
+    from zlib import error as ZlibError  # noqa: N812
+
+    from nibabel.filebasedimages import ImageFileError
+    from pydicom.errors import InvalidDicomError
+
+    from datamodules.ct_volume import read_volume
+
+    try:
+        found = read_volume(path, spacing)
+    except (InputError, FileNotFoundError):
+        raise
+    except (ImageFileError, InvalidDicomError, BadZipFile, ZlibError, EOFError, OSError) as error:
+        raise InputError(f"--explain {path} is damaged: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+        raise InputError(f"--explain {path} lacks what a CT volume has: {error}") from error
+    if min(found.pixel_mm) <= 0:
+        raise InputError(
+            f"--explain {path}: pixels of {found.pixel_mm[0]} x {found.pixel_mm[1]} mm; more than 0 is needed"
+        )
+    return found
 
 
 def numbers(text: str, flag: str) -> tuple[float, float, float]:
@@ -136,6 +168,8 @@ def numbers(text: str, flag: str) -> tuple[float, float, float]:
         z, y, x = (float(word) for word in text.split(","))
     except ValueError as error:
         raise InputError(f"{flag} {text}: give three numbers z,y,x, such as 42,250,131") from error
+    if not all(map(math.isfinite, (z, y, x))):
+        raise InputError(f"{flag} {text}: give three finite numbers")
     return z, y, x
 
 
@@ -146,13 +180,12 @@ def load(path: Path) -> "SEGradCAMModule":
         FileNotFoundError: there is none.
         InputError: it is no checkpoint of this module.
     """
-    import pickle
-
     from lightning_modules.segradcam import SEGradCAMModule
 
     if not path.is_file():
         raise FileNotFoundError(f"--checkpoint {path}: no such file; train one: python reproduce/segradcam.py")
     try:
         return SEGradCAMModule.load_from_checkpoint(path, weights_only=True, map_location="cpu").eval()
-    except (KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
-        raise InputError(f"--checkpoint {path}: not a checkpoint of SEGradCAMModule ({error})") from error
+    except NO_CHECKPOINT as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"--checkpoint {path}: not a checkpoint of SEGradCAMModule ({reason})") from error

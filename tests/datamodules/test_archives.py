@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datamodules import archives
-from datamodules.archives import Limits, extract, safe_name
+from datamodules.archives import Limits, check_archive, extract, safe_name
 from datamodules.errors import InputError
 
 FILES = {"a/1.png": b"one" * 50, "a/b/2.png": bytes(range(256)) * 9, "empty.txt": b""}
@@ -212,3 +212,28 @@ def test_damage_is_an_input_error_and_leaves_nothing(
     else:
         assert (folder / "out").is_dir()
         assert not list(folder.glob(".*.unpacking"))
+
+
+@pytest.mark.parametrize("kind", ["zip", "w", "w:gz"])
+def test_reading_through_finds_what_unpacking_would(kind: str, tmp_path: Path) -> None:
+    path, seen = tmp_path / "a.zip", []
+    write_zip(path, FILES) if kind == "zip" else write_tar(path, FILES, kind)
+    assert check_archive(path, lambda name, stream: seen.append((name, stream.read(3)))) == 3
+    assert sorted(seen) == sorted((name, data[:3]) for name, data in FILES.items())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 255
+    path.write_bytes(content)
+    if kind != "w":  # a plain tar has checksums of its headers only
+        with pytest.raises(InputError, match="is damaged"):
+            check_archive(path)
+    assert left(tmp_path) == []
+
+
+def test_reading_through_refuses_what_the_judge_refuses(tmp_path: Path) -> None:
+    def judge(name: str, stream: object) -> None:
+        raise ValueError("too dark")
+
+    with pytest.raises(InputError, match=r"'a/1.png' cannot be used \(too dark\)"):
+        check_archive(write_zip(tmp_path / "a.zip", FILES), judge)
+    with pytest.raises(InputError, match="bomb"):
+        check_archive(write_zip(tmp_path / "b.zip", {"a": bytes(2000)}), limits=Limits(small_bytes=100, ratio=2))
