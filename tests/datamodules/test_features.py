@@ -59,7 +59,7 @@ def test_a_damaged_entry_is_noticed_and_computed_again(
     if damage == "cut off":
         entry.write_bytes(entry.read_bytes()[:200])
     else:
-        with np.load(entry) as archive:
+        with np.load(entry, allow_pickle=False) as archive:
             stored = dict(archive)
         stored["features"][0, 0] += 1
         np.savez(entry, **stored)

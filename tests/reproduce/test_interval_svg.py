@@ -1,8 +1,7 @@
 """Intervals on a common axis."""
 
-import xml.etree.ElementTree as ElementTree
-
 import pytest
+from defusedxml import ElementTree
 
 from reproduce._evidence import Estimate
 from reproduce._interval_svg import MARGIN, WIDTH, axis_plot, common_scale, interval_plot, shared_range

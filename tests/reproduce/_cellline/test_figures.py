@@ -1,5 +1,6 @@
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+from defusedxml import ElementTree
 
 from reproduce._cellline.figures import draw_samples
 from tests.reproduce._cellline.conftest import Run
