@@ -236,7 +236,7 @@ def log_table(
 def _table(columns: list[str], lines: Iterable[Iterable[Any]]) -> Any:
     import wandb
 
-    return wandb.Table(columns=columns, data=list(lines))
+    return wandb.Table(columns=list(columns), data=list(lines))
 
 
 def table_lines(view: "TableView") -> tuple[list[str], list[list[Any]]]:

@@ -73,7 +73,7 @@ def _section(key: str, table: str, lines: list[Line]) -> "Section":
     import wandb_workspaces.workspaces as ws
 
     printed = list(dict.fromkeys(line.quantity for line in lines if line.paper))
-    panels = [
+    panels: list[Any] = [  # the library lists its sixteen kinds
         wr.MarkdownPanel(markdown=markdown(key, table, lines), layout=wr.Layout(x=0, y=0, w=WIDTH, h=9)),
         *(
             wr.BarPlot(
