@@ -143,7 +143,7 @@ def _unchanged(plan: Plan, out: Path) -> Row:
     for what, found, now in (
         ("as", card["name"], plan.name),
         ("with settings", card["settings"], plan.settings),
-        ("from files", card["source"]["fingerprint"], plan.source()),
+        ("from files", card["source"]["fingerprint"][:8], plan.source()[:8]),
     ):
         if found != now:
             raise InputError(f"{out} was prepared {what} {found}, now {now}; choose another --out, or delete it first")

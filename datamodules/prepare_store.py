@@ -185,7 +185,7 @@ def _prepare(unit: Unit, parts: Path) -> str:
     try:
         part = unit.read()
     except (InputError, FileNotFoundError) as error:
-        return " ".join(str(error).split()).replace(f"{unit.root}/", "")
+        return " ".join(str(error).split()).replace(f"{unit.root}/", "").removeprefix(f"series {unit.key}: ")
     with atomic_write(_part_path(parts, unit)) as temporary, temporary.open("wb") as file:
         rows, about = (np.array(json.dumps(value)) for value in (part.rows, part.about))
         masks = np.packbits(part.masks, axis=-1)

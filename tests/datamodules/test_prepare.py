@@ -142,7 +142,7 @@ def test_bad_series_are_skipped_with_their_reason(tmp_path: Path, capsys: pytest
     assert run(source, tmp_path / "out") == 1
     said = capsys.readouterr()
     assert "2 images" in said.out
-    assert f"{uids[0]}: series {uids[0]}: slices missing: 1" in said.err
+    assert f"{uids[0]}: slices missing: 1" in said.err
     assert f"{files[1][0].relative_to(source)}: " in said.err
     series = open_prepared(tmp_path / "out").series
     assert (series["reason"] != "").sum() == 2
