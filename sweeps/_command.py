@@ -74,6 +74,7 @@ def _run(study: Study, chosen: argparse.Namespace, words: list[str]) -> int:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     queue = Queue(address)
     queue.agree(_facts(study, options), out)
+    queue.study.set_metric_names([study.monitor])  # for plots and dashboard
     queue.fill_up(*_amount(study, chosen.trials))
     if study.prepare is not None:
         study.prepare(options)

@@ -36,7 +36,7 @@ STUDIES = {
             Range("module.lr", 1e-3, 0.3, log=True),  # Sec. 5.1: 0.001; Sec. 4: 0.30
         ),
         cells=squeeze_cells,
-        paper={"module.reduction": "16", "module.lr": 1e-3},
+        paper={"module.reduction": 16, "module.lr": 1e-3},
         prepare=prepare,
     )
 }

@@ -66,7 +66,7 @@ class Choice:
     """
 
     name: str
-    values: Mapping[str, Any]
+    values: Mapping[Any, Any]
 
     def suggest(self, trial: Trial) -> Any:
         """Draw a value."""
@@ -74,8 +74,8 @@ class Choice:
 
 
 def numbers(name: str, values: Sequence[int | float]) -> Choice:
-    """Return a choice among numbers, called as they are written."""
-    return Choice(name, {f"{value:g}": value for value in values})
+    """Return a choice among numbers, which are their own names."""
+    return Choice(name, {value: value for value in values})
 
 
 @dataclass(frozen=True)

@@ -131,11 +131,11 @@ def test_a_mistake_is_one_line(
 
 TAKES: list[tuple[Command, Any, dict[str, Any]]] = [
     (egfr.COMMAND, sweep.STUDIES["loss"], {"module.gamma": 0.5, "module.lr": 1e-4}),
-    (egfr.COMMAND, sweep.STUDIES["batch"], {"datamodule.batch_size": "36"}),
+    (egfr.COMMAND, sweep.STUDIES["batch"], {"datamodule.batch_size": 36}),
     (multiscale.COMMAND, sweep_multiscale.STUDIES["auc-term"], {"module.alpha": 0.5, "module.power": 2.0}),
-    (cellline.COMMAND, sweep_cellline.STUDIES["head"], {"datamodule.batch_size": "16", "module.hidden": "none"}),
+    (cellline.COMMAND, sweep_cellline.STUDIES["head"], {"datamodule.batch_size": 16, "module.hidden": "none"}),
     (quadsnet.COMMAND, sweep_quadsnet.STUDIES["margins"], {"module.m_pos": 0.9, "module.down_weight": 0.25}),
-    (segradcam.COMMAND, sweep_segradcam.STUDIES["squeeze"], {"module.reduction": "8", "module.lr": 1e-3}),
+    (segradcam.COMMAND, sweep_segradcam.STUDIES["squeeze"], {"module.reduction": 8, "module.lr": 1e-3}),
 ]
 
 

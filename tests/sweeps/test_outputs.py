@@ -46,7 +46,7 @@ def test_named_choices_become_values_again(tmp_path: Path) -> None:
     study = cellline.STUDIES["head"]
     best = optuna.create_trial(
         value=0.9,
-        params={"datamodule.batch_size": "32", "module.hidden": "256-128"},
+        params={"datamodule.batch_size": 32, "module.hidden": "256-128"},
         distributions={
             axis.name: optuna.distributions.CategoricalDistribution(list(axis.values)) for axis in study.space
         },
@@ -70,12 +70,14 @@ def test_the_configuration_says_where_it_comes_from(tmp_path: Path) -> None:
 def test_plots_open_offline_and_as_pictures(tmp_path: Path) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize")
+    study.set_metric_names(["val/auc"])
     for number in range(4):
         study.add_trial(trial(number, 0.8 - 0.01 * number))
     assert write_plots(tmp_path, study, "Which <weights>?") == []
     page = (tmp_path / "plots.html").read_text()
     assert "<title>Which &lt;weights&gt;?</title>" in page
     assert "Plotly.newPlot" in page
+    assert "val\\u002fauc" in page  # the metric's name
     assert "<script src" not in page.replace('"', "").replace("<script src=http://_", "")
     for name in ("history", "importance", "slice", "parallel"):
         assert f'id="{name}"' in page

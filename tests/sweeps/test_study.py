@@ -65,27 +65,15 @@ def test_other_parameters_are_another_row(one: Study, options: Options) -> None:
 
 
 def test_the_grids_are_what_the_papers_plot() -> None:
-    assert [point["datamodule.batch_size"] for point in egfr.STUDIES["batch"].points()] == [
-        "6",
-        "12",
-        "18",
-        "24",
-        "30",
-        "36",
-        "42",
-        "48",
-    ]
+    sizes = [point["datamodule.batch_size"] for point in egfr.STUDIES["batch"].points()]
+    assert sizes == [6, 12, 18, 24, 30, 36, 42, 48]
     assert len(cellline.STUDIES["head"].points()) == 16
 
 
 def test_batch_trials_are_figure_5s_own_cells(options: Options) -> None:
     one = egfr.STUDIES["batch"]
     planned = {cell.config_sha256 for cell in egfr.figure5(options).cells}
-    found = {
-        cell.config_sha256
-        for point in one.points()
-        for cell in one.trial_cells(options, {name: int(value) for name, value in point.items()})
-    }
+    found = {cell.config_sha256 for point in one.points() for cell in one.trial_cells(options, point)}
     assert found == planned
     assert len(found) == 16
 
