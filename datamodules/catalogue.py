@@ -84,7 +84,7 @@ PLAIN: Mapping[str, Dataset] = {
         "IEEE Trans. Biomed. Eng. 63(7), 2016. https://doi.org/10.1109/TBME.2015.2496264",
         page="https://web.inf.ufpr.br/vri/databases/breast-cancer-histopathological-database-breakhis/",
         use="python reproduce/cellline.py --data breakhis --data-root {folder}",
-        about_bytes=4_300_000_000,
+        about_bytes=4_000_000_000,
         bound="about",
         files=(RemoteFile("https://www.inf.ufpr.br/vri/databases/BreaKHis_v1.tar.gz", "BreaKHis_v1.tar.gz"),),
         images=("*.png", 7909),
