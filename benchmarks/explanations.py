@@ -36,7 +36,7 @@ FORMULAS = {
     "enlarging": "ours and MONAI's maps linearly, pytorch-grad-cam's images by OpenCV and volumes by a cubic spline "
     "with aligned corners: that is why its maps differ even where those of the layer agree",
 }
-HEADS = ("axes", "method", "whose", "correlation, layer's map", "correlation, full map", "ms an image")
+HEADS = ("axes", "method", "whose", "correlation, layer's map", "correlation, full map", "CPU ms an image")
 
 
 def network(axes: int) -> nn.Module:
@@ -115,7 +115,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def measure(axes: int, images: int, rounds: int) -> list[dict[str, object]]:
-    """Return one row an implementation: correlations with ours, milliseconds an image."""
+    """Return one row an implementation: correlations with ours, milliseconds of one core an image."""
     net = network(axes)
     x = torch.rand(images, 1, *[32] * axes, generator=torch.Generator().manual_seed(1))
     raw = layer_maps(net, x)
@@ -123,9 +123,9 @@ def measure(axes: int, images: int, rounds: int) -> list[dict[str, object]]:
     for method, whose, call in contenders(net):
         seconds = []
         for _ in range(rounds):
-            started = time.perf_counter()
+            started = time.process_time()
             maps[method, whose] = call(x).numpy()
-            seconds.append((time.perf_counter() - started) / images)
+            seconds.append((time.process_time() - started) / images)
         pairs = [(kind[method, "ours"], kind[method, whose]) for kind in (raw, maps)]
         values = [round(correlation(*pair), 4) for pair in pairs]
         row = (axes, method, whose, *values, round(1000 * float(np.median(seconds)), 2))
