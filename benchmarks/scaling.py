@@ -7,10 +7,12 @@ so that whatever else the machine does falls on both; each process is new, and i
 
 import argparse
 import json
+import logging
 import multiprocessing
 import os
 import statistics
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,8 @@ def parse(args: list[str] | None = None) -> argparse.Namespace:
 def train(rank: int, processes: int, batch_size: int, folder: str, options: argparse.Namespace) -> None:
     """Train as one of ``processes`` ranks; the first writes the clock at each epoch's end to ``folder``."""
     torch.set_num_threads(1)
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
     if processes > 1:
         os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": str(processes)}
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
