@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from datamodules.errors import InputError
+
 HEARTBEAT = 20  # seconds between signs of life
 ALLOWED = "sqlite:///FILE for one machine, postgresql+psycopg://USER@HOST/NAME for many"
 
@@ -26,6 +28,16 @@ class Address:
     name: str
     heartbeat: int = HEARTBEAT
     direction: Literal["maximize", "minimize"] = "maximize"
+
+
+def check_storage(url: str | None) -> None:
+    """Refuse a database that the queue does not know, before anything is computed.
+
+    Raises:
+        InputError: the URL is of another kind.
+    """
+    if url is not None and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise InputError(f"--storage {without_password(url)}: not known; allowed: {ALLOWED}")
 
 
 def without_password(text: str) -> str:

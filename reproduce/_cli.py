@@ -18,7 +18,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from datamodules.cache import writable_folder
 from datamodules.errors import InputError
-from reproduce._address import ALLOWED, HEARTBEAT, without_password
+from reproduce._address import ALLOWED, HEARTBEAT, check_storage, without_password
 from reproduce._command import Command, Options, plan_job, slug
 from reproduce._ranks import checked_place
 from reproduce._wandb import check_wandb
@@ -161,6 +161,7 @@ def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str,
     _check("--wandb", chosen.wandb, WANDB)
     _check("--split", chosen.split, ("patient", "image"))
     _check("--accelerator", chosen.accelerator, ("cpu", "gpu", "cuda", "mps", "auto"))
+    check_storage(chosen.storage)
     for flag in COUNTS:
         value = chosen.get(flag)
         if value is not None and value < 1:

@@ -25,7 +25,7 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_s
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from datamodules.errors import InputError
-from reproduce._address import ALLOWED, Address, without_password
+from reproduce._address import Address, check_storage, without_password
 
 PATIENCE = 3  # heartbeats that a worker may miss before its trial is given to another
 RETRIES = 3  # a trial whose worker died so often is left alone: it may be what kills them
@@ -46,8 +46,7 @@ def open_storage(address: Address) -> RDBStorage:
     Raises:
         InputError: the URL is of another kind, or the database cannot be opened.
     """
-    if not address.url.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise InputError(f"--storage {without_password(address.url)}: not known; allowed: {ALLOWED}")
+    check_storage(address.url)
     is_file = address.url.startswith("sqlite")
     if is_file:
         Path(address.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

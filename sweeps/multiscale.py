@@ -255,7 +255,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _compare_all(chosen: argparse.Namespace) -> int:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     cases = list(run_cases(chosen.run)) if chosen.run else [sharp_case(best) for best in OPTIMA]
     records = pd.DataFrame([record for case in cases for record in compare(case, chosen.seeds)])
     with atomic_write(chosen.out) as temporary:

@@ -34,6 +34,8 @@ MISTAKES = [
     (["--epochs", "0"], "--epochs 0: must be at least 1"),
     (["--devices", "0"], "--devices 0: must be at least 1"),
     (["--jobs", "-1"], "--jobs -1: must be at least 1"),
+    (["--workers", "0"], "--workers 0: must be at least 1"),
+    (["--storage", "mysql://me:secret@h/db"], "--storage mysql://me:***@h/db: not known; allowed: sqlite:///FILE"),
     (["--precision", "8"], "--precision 8: not known; allowed: 32-true"),
     (["--accelerator", "abacus"], "--accelerator abacus: not known"),
     (["--split", "slice"], "--split slice: not known; allowed: patient, image"),
@@ -46,7 +48,7 @@ MISTAKES = [
 def test_a_mistake_is_one_line(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(MISTAKES) == 15
+    assert len(MISTAKES) == 17
     monkeypatch.delenv("MEDREPRO_DATA", raising=False)
     assert message in fails(capsys, *words)
 
