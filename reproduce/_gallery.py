@@ -7,6 +7,7 @@ outlines of masks and explanation maps where there are any.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -73,9 +74,9 @@ class Example:
         centre = self._centre()
         return [
             Tile(
-                np.take(self.image[0], centre[axis], axis),
-                None if self.mask is None else np.take(self.mask, centre[axis], axis),
-                None if self.heat is None else np.take(self.heat, centre[axis], axis),
+                cut(self.image[0], axis, centre[axis]),
+                None if self.mask is None else cut(self.mask, axis, centre[axis]),
+                None if self.heat is None else cut(self.heat, axis, centre[axis]),
                 name,
             )
             for axis, name in enumerate(PLANES)
@@ -95,6 +96,12 @@ class Tile:
     mask: NDArray[np.bool_] | None
     heat: Image | None
     plane: str
+
+
+def cut(volume: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
+    """Return one plane of a volume ``(D, H, W)``, z rising towards the head: coronal and sagittal with the head up."""
+    plane: NDArray[Any] = np.take(volume, index, axis)
+    return plane if axis == 0 else plane[::-1]
 
 
 def gallery(examples: Sequence[Example], title: str = "Examples", caption: str = "") -> Figure | None:

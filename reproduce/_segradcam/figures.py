@@ -173,14 +173,14 @@ def _block(axes: Any, first: Maps, methods: dict[str, Maps], case: int) -> None:
 
 
 def _tile(axis: Any, first: Maps, maps: Maps | None, case: int, plane: int) -> None:
-    from reproduce._gallery import OUTLINE, Tile, blend
+    from reproduce._gallery import OUTLINE, Tile, blend, cut
 
     mask = first["mask"][case]
     centre = [round(float(places.mean())) for places in np.nonzero(mask)][plane]
-    picture = np.take(first["image"][case], centre, plane) / 255
-    heat = None if maps is None else np.take(maps["heat"][case], centre, plane) / 255
+    picture = cut(first["image"][case], plane, centre) / 255
+    heat = None if maps is None else cut(maps["heat"][case], plane, centre) / 255
     axis.imshow(blend(Tile(picture, None, heat, "")), interpolation="none")
-    axis.contour(np.take(mask, centre, plane), levels=[0.5], colors=[OUTLINE], linewidths=0.7)
+    axis.contour(cut(mask, plane, centre), levels=[0.5], colors=[OUTLINE], linewidths=0.7)
     axis.set_xticks([])
     axis.set_yticks([])
     if maps is None:

@@ -42,8 +42,10 @@ def test_volumes_are_cut_in_three_planes_through_the_mask() -> None:
     volume = np.arange(8 * 10 * 12, dtype=float).reshape(1, 8, 10, 12) / 960
     axial, coronal, sagittal = Example(volume, "a", "a", 1.0, mask=mask).tiles()
     np.testing.assert_array_equal(axial.picture, volume[0, 2])
-    np.testing.assert_array_equal(coronal.picture, volume[0, :, 3])
-    np.testing.assert_array_equal(sagittal.picture, volume[0, :, :, 4])
+    np.testing.assert_array_equal(coronal.picture, volume[0, ::-1, 3])  # the head up
+    np.testing.assert_array_equal(sagittal.picture, volume[0, ::-1, :, 4])
+    assert coronal.mask is not None
+    assert coronal.mask[8 - 1 - 2, 4]
     assert axial.mask is not None
     assert axial.mask[3, 4]
     middle = Example(volume, "a", "a", 1.0).tiles()[0]
