@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,12 @@ SCHEMA = 1
 PREPARED = ("datamodules/ct.py", *(f"datamodules/prepared{name}.py" for name in ("", "_data", "_records")))
 CARD = "card.json"  # of datamodules.prepared
 TRAINER = ("reproduce/_training.py", "reproduce/_callbacks.py")
+
+
+def leading_number(printed: str) -> float | None:
+    """Return the number that a printed cell begins with: 93.11 of ``93.11±0.18``; None of ``see text``."""
+    found = re.match(r"\s*[-+]?(\d[\d,]*)?\.?\d+", printed)
+    return None if found is None else float(found[0].replace(",", ""))
 
 
 @dataclass(frozen=True)

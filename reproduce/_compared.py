@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from datamodules.errors import InputError
 from reproduce import _format as text
-from reproduce._cell import code_sha256
+from reproduce._cell import code_sha256, leading_number
 from reproduce._command import Command, Job, Options, slug
 from reproduce._evidence import Estimate
 from reproduce._panels import row_slots
@@ -194,7 +194,6 @@ def _line(group: Group, view: TableView, row: ViewRow, index: int, paper: str, p
     shown, cell, stale = view.columns[index], row.cells[index], _stale(view, row)
     column, estimate = shown.column, cell.estimate
     low, high = _ends(estimate, column)
-    reference = row.cells[index - 1].sort if paper else None
     return Line(
         key=group.key,
         table=view.spec.name,
@@ -203,7 +202,7 @@ def _line(group: Group, view: TableView, row: ViewRow, index: int, paper: str, p
         colour=row_slots(view)[row.id].name,
         quantity=shown.label.removeprefix("ours "),
         paper=paper,
-        paper_value=reference,
+        paper_value=leading_number(paper),
         other_data=bool(paper) and view.other_data != "none",
         ours="" if estimate is None else text.mean(estimate, column),
         value=None if cell.sort is None else cell.sort * column.scale,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from datamodules.errors import InputError
-from reproduce._cell import Cell, code_sha256
+from reproduce._cell import Cell, code_sha256, leading_number
 from reproduce._command import Options, slug
 
 if TYPE_CHECKING:
@@ -152,18 +152,12 @@ def _summary(cell: Cell, result: Mapping[str, Any]) -> dict[str, Any]:
     for name, (low, high, *_) in result["ci"].items():
         found |= {f"{name}.low": low, f"{name}.high": high}
     for printed in cell.runtime.paper:
-        found[f"paper/{printed.label}"] = _number(printed.value)
+        number = leading_number(printed.value)
+        found[f"paper/{printed.label}"] = printed.value if number is None else number
         ours = result["metrics"].get(printed.metric)
         if isinstance(ours, int | float):
             found[f"ours/{printed.label}"] = ours * printed.scale
     return found | {name: result[name] for name in ("seconds", "peak_rss_mb", "parameters", "macs") if result[name]}
-
-
-def _number(printed: str) -> float | str:
-    try:
-        return float(printed.replace(",", ""))
-    except ValueError:
-        return printed
 
 
 def _curves(history: Mapping[str, Sequence[float]]) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from datamodules.errors import InputError
 from reproduce import _compared, _wandb, _workspace, dashboard
+from reproduce._cell import leading_number
 from reproduce._compared import compare
 from reproduce._dashboard_page import COLUMNS, FILTERS
 from reproduce._dashboard_page import dashboard as page_of
@@ -86,6 +87,18 @@ def test_results_of_unknown_tables_speak_for_themselves(found: _compared.Compari
     assert {line.row for line in lines} == {EVIL}
     assert all(line.paper == "" for line in lines)
     assert any(line.quantity == "patient/auc" and line.low is not None for line in lines)
+
+
+PRINTED = [
+    ("93.11±0.18", 93.11), ("57 (36.8%)", 57.0), ("2,651", 2651.0), ("-0.5", -0.5), (".93", 0.93), ("7", 7.0),
+    ("", None), ("-", None), ("see text", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("printed", "number"), PRINTED)
+def test_a_printed_cell_sorts_by_its_number(printed: str, number: float | None) -> None:
+    assert len(PRINTED) == 9
+    assert leading_number(printed) == number
 
 
 def test_old_code_is_stale(found: _compared.Comparison) -> None:

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 from datamodules.errors import InputError
-from reproduce import _wandb, egfr
+from reproduce import _experiment, _wandb, egfr
 from reproduce._cell import ROOT, Cell, Printed, Runtime
 from reproduce._command import Options, plan_job
 from reproduce._experiment import write_result
 from reproduce._figures import standard_figures
-from reproduce._fitting import train_cell
+from reproduce._fitting import logger_of, train_cell
 from reproduce._report import Page, write_report
 from reproduce._tables import build_table
 from tests._toy import ToyData, ToyModule
@@ -197,7 +197,25 @@ login = setup = Settings = Api = init
 """
 
 
-def test_disabled_begins_no_run(tmp_path: Path) -> None:
+def test_disabled_is_nothing_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    def refuse(**_: object) -> None:
+        raise AssertionError("a run was begun")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    logged = toy_cell(tmp_path)
+    with pytest.raises(AssertionError, match="a run was begun"), _experiment._logged(logged):
+        pass
+    plain = replace(logged, runtime=Runtime())
+    assert plain.runtime.wandb == "disabled"
+    with _experiment._logged(plain):
+        assert logger_of(plain) is False
+    assert not list(tmp_path.rglob("offline-run-*"))
+
+
+@pytest.mark.slow
+def test_a_disabled_command_begins_no_run(tmp_path: Path) -> None:
     """timm imports whatever wandb there is; nobody may use it."""
     (tmp_path / "wandb").mkdir()
     marker = tmp_path / "used"
