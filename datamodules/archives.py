@@ -241,12 +241,16 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
 
 def _tar_members(archive: Path, most: int) -> Iterator[_Member]:
     with _opened(archive) as raw:
-        bounded = cast("IO[bytes]", _Bounded(raw, archive, most + MOST_AT_ONCE))
-        with tarfile.open(fileobj=bounded, mode="r:") as content:
+        bounded = _Bounded(raw, archive, most + MOST_AT_ONCE)
+        with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r:") as content:
             for info in content:
                 if not (info.isreg() or info.isdir()):
                     raise InputError(f"{archive}: {info.name!r} is a link or a device: not unpacked")
                 yield _Member(info.name, info.size, content.extractfile(info))
+        if bounded.last.strip(b"\0"):  # tarfile takes a damaged header for the end, which is a block of zeros
+            raise InputError(f"{archive} is damaged after its last readable member; delete it and get it again")
+        while bounded.read(CHUNK):  # to the end, where a compressed stream has its checksum
+            pass
 
 
 def _opened(archive: Path) -> IO[bytes]:
@@ -265,12 +269,14 @@ class _Bounded:
 
     def __init__(self, stream: IO[bytes], archive: Path, most: int) -> None:
         self._stream, self._archive, self._most = stream, archive, most
+        self.last = b""  # what was read last
 
     def read(self, size: int = -1) -> bytes:
         """Read at most ``size`` bytes."""
         if not 0 <= size <= MOST_AT_ONCE or self._stream.tell() > self._most:
             raise InputError(f"{self._archive} would unpack to more than {self._most / 1e6:.0f} MB: not unpacked")
-        return self._stream.read(size)
+        self.last = self._stream.read(size)
+        return self.last
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to ``offset``."""

@@ -237,3 +237,15 @@ def test_reading_through_refuses_what_the_judge_refuses(tmp_path: Path) -> None:
         check_archive(write_zip(tmp_path / "a.zip", FILES), judge)
     with pytest.raises(InputError, match="bomb"):
         check_archive(write_zip(tmp_path / "b.zip", {"a": bytes(2000)}), limits=Limits(small_bytes=100, ratio=2))
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_damaged_header_is_not_the_end(mode: str, tmp_path: Path) -> None:
+    """Python's tarfile stops there without a word, and the rest would be missing."""
+    path = write_tar(tmp_path / "a.tar", {"1.png": b"1", "2.png": b"2", "3.png": b"3"})
+    content = bytearray(path.read_bytes())
+    content[2 * 512 + 148] ^= 1  # in the checksum of the second member's header
+    path.write_bytes(content if mode == "w" else gzip.compress(content))
+    with pytest.raises(InputError, match="damaged after its last readable member"):
+        extract(path, tmp_path / "out")
+    assert left(tmp_path) == []
