@@ -187,8 +187,8 @@ def _say(axis: Axes, example: Example) -> None:
     said = f"{example.predicted} {example.probability:.2f}"
     lines = [(said, INK.light, "bold")]
     if example.truth:
-        mark, colour = ("✓", RIGHT) if example.right else ("✗", WRONG)
-        lines = [(example.truth, INK.light, "bold"), (f"{mark} {said}", colour.light, "normal")]
+        mark, slot = ("✓", RIGHT) if example.right else ("✗", WRONG)
+        lines = [(example.truth, INK.light, "bold"), (f"{mark} {said}", slot.light, "normal")]
     lines += [(example.caption, INK.light, "normal")] if example.caption else []
     for number, (line, colour, weight) in enumerate(lines):
         axis.annotate(

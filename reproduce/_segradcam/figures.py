@@ -154,8 +154,13 @@ def _matrix(kept: dict[str, Maps], labels: dict[str, str]) -> Any:
         blocks = canvas.add_gridspec(
             len(nodules), 1, left=0.02, right=1, bottom=FOOT / height, top=1 - HEAD / height, hspace=BETWEEN / TILE / 3
         )
-        for block, case in zip(blocks, nodules, strict=True):
-            _block(block.subgridspec(3, len(methods) + 1, hspace=0.04, wspace=0.04).subplots(), first, methods, case)
+        for number, case in enumerate(nodules):
+            _block(
+                blocks[number].subgridspec(3, len(methods) + 1, hspace=0.04, wspace=0.04).subplots(),
+                first,
+                methods,
+                case,
+            )
         for axis, row in zip(canvas.axes[1:], methods, strict=False):
             axis.set_title(labels[row].replace("propagation", "prop.").replace(" ", "\n", 1), fontsize=5.5)
         heat_scale(canvas.add_axes((0.3, 0.3 / height, 0.4, 0.09 / height)))
