@@ -12,7 +12,7 @@ from reproduce._drawing import Figure, label_ends, panels
 from reproduce._evidence import Estimate
 from reproduce._gallery import Example, gallery
 from reproduce._interval_svg import shared_range
-from reproduce._metrics import Floats
+from reproduce._metrics import Floats, is_known
 from reproduce._panels import calibration_figure, confusion_figure, numbers, roc_figure, row_slots
 from reproduce._style import FAINT, INK, MUTED, RC, Slot
 from reproduce._tables import TableView, ViewRow
@@ -27,11 +27,16 @@ LINE_HEIGHT = 0.24  # inches a row of the interval plot
 def standard_figures(view: TableView, max_rows: int = 6) -> tuple[Figure, ...]:
     """ROC, learning curves, confusion matrix, calibration and intervals: whatever the results allow.
 
+    A table without any classification metric, as of explanations, has no ROC, confusion or calibration: its rows
+    carry one and the same network's predictions.
+
     Args:
         view: the table.
         max_rows: rows drawn in figures with one panel or line a row; the first ones.
     """
-    makers = (roc_figure, learning_figure, confusion_figure, calibration_figure, forest_figure)
+    makers = [roc_figure, learning_figure, confusion_figure, calibration_figure, forest_figure]
+    if not any(is_known(column.metric.rpartition("/")[2]) for column in view.spec.columns):
+        makers = [learning_figure, forest_figure]
     with mpl.rc_context(RC):
         found = [make(view, max_rows) for make in makers]
     return tuple(figure for figure in found if figure is not None)

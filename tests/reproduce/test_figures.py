@@ -30,6 +30,12 @@ def test_all_five_are_drawn(view: TableView) -> None:
     assert [figure.id for figure in standard_figures(view)] == ["roc", "learning", "confusion", "calibration", "forest"]
 
 
+def test_rows_that_are_no_classifiers_have_no_roc(view: TableView) -> None:
+    measured = replace(view, spec=replace(view.spec, columns=(Column("nodule/pointing", "pointing game", ci=True),)))
+    assert not {figure.id for figure in standard_figures(measured)} & {"roc", "confusion", "calibration"}
+    assert {figure.id for figure in standard_figures(view)} >= {"roc", "confusion", "calibration"}
+
+
 def test_nothing_is_drawn_from_nothing(tmp_path: Path) -> None:
     assert standard_figures(build_table(SPEC, [])) == ()
     bare = write(tmp_path, content("ce-rs", 0, predictions=None, history={}, metrics={"patient/auc": 0.8}), None)
