@@ -125,7 +125,8 @@ def leakage(options: Options, weights: str) -> Job:
         Column("image/auc", "AUC", ci=True),
     )
     title = "Folds of images leak the flask"
-    return job(options, "leakage", title, rows, planned, columns, claims, kind="Study")
+    found = job(options, "leakage", title, rows, planned, columns, claims, kind="Study")
+    return replace(found, spec=replace(found.spec, members=tuple(f"{row.id}-fold" for row in rows)))
 
 
 def transfer(options: Options, weights: str) -> Job:
