@@ -34,6 +34,7 @@ class Effect:
         data: name of the data set; tier: ``embedded``, ``stand-in`` or ``original``.
         stale: what differs from the present code, empty if nothing.
         holm: p after Holm's correction within the paper.
+        weakest: the lowest run of a worse row.
     """
 
     estimate: Estimate
@@ -42,6 +43,7 @@ class Effect:
     tier: str
     stale: str = ""
     holm: float | None = None
+    weakest: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,10 @@ def _by_effect(test: Comparison, effect: Effect) -> tuple[Verdict, str]:
         (value >= test.tolerance, f"smaller than {test.tolerance:g}, the smallest gain that counts"),
         (effect.estimate.same_sign(), "the runs do not agree on the sign"),
         (significant, "not significant after Holm's correction"),
+        (
+            test.floor is None or effect.weakest > test.floor,
+            "a worse row did not learn in every run: that is the budget",
+        ),
     )
     failed = [text for holds, text in checks if not holds]
     return ("inconclusive", failed[0]) if failed else ("supported", "the interval lies above 0 and every run agrees")
@@ -169,12 +175,20 @@ def _measure_in(claims: PaperClaims, claim: Claim, test: Comparison, folder: Pat
     rows = tuple(RowSpec(name, name) for name in sorted(needed))
     spec = TableSpec(claims.paper.key, test.table, claim.says, columns=(), rows=rows, levels=claims.levels)
     compare = _unpaired if claim.unpaired else _paired
-    estimate = compare(Evidence(spec, usable), test)
+    evidence = Evidence(spec, usable)
+    estimate = compare(evidence, test)
     if estimate is None:
         return None
     data = usable[0].data
     tier = str(data.get("tier", "embedded"))
-    return Effect(estimate, _p_value(test, estimate), str(data["name"]), tier if tier in TIERS else TIERS[-1], stale)
+    found = Effect(estimate, _p_value(test, estimate), str(data["name"]), tier if tier in TIERS else TIERS[-1], stale)
+    return replace(found, weakest=_weakest(evidence, test))
+
+
+def _weakest(evidence: Evidence, test: Comparison) -> float:
+    """The lowest value of any run of a worse row."""
+    sides = [evidence.estimate(row, Quantity(test.metric)) for row in test.worse]
+    return min((run for side in sides if side for run in side.runs), default=math.inf)
 
 
 def _same_table(result: Result, test: Comparison) -> bool:

@@ -31,7 +31,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows of ours that decide a claim: ``metric`` of ``better`` minus ``worse``, in pairs."""
+    """Rows of ours that decide a claim: ``metric`` of ``better`` minus ``worse``, in pairs.
+
+    A worse row with a run at or below ``floor`` has not been trained: to be better than that supports nothing.
+    """
 
     table: str
     better: tuple[str, ...]
@@ -39,6 +42,7 @@ class Comparison:
     metric: str
     tolerance: float
     direction: str = "higher"
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ def _printed(field: Field, paper: Paper) -> tuple[tuple[Operand, ...], tuple[Ope
 
 
 def _comparison(field: Field) -> Comparison:
-    record = field.record(("table", "better", "worse", "metric", "tolerance"), ("direction",))
+    record = field.record(("table", "better", "worse", "metric", "tolerance"), ("direction", "floor"))
     better, worse = (tuple(item.text() for item in record[side].sequence()) for side in ("better", "worse"))
     if len(better) != len(worse):
         raise field.error(f"{len(better)} better rows against {len(worse)} worse ones; they are compared in pairs")
@@ -203,4 +207,5 @@ def _comparison(field: Field) -> Comparison:
         metric=record["metric"].text(),
         tolerance=number_of(record["tolerance"].text()),
         direction=record["direction"].choice(DIRECTIONS) if "direction" in record else "higher",
+        floor=number_of(record["floor"].text()) if "floor" in record else None,
     )

@@ -69,6 +69,17 @@ def test_results_decide(skills: dict[str, float], verdict: str, why: str, tmp_pa
     assert (one.effect.data, one.effect.tier, one.effect.stale) == ("embedded", "embedded", "")
 
 
+def test_to_beat_a_row_that_has_not_learnt_supports_nothing(tmp_path: Path) -> None:
+    folder = results(tmp_path, {"new": 3.0, "old": 0.02})
+    assert CLAIM.comparison is not None
+    floored = replace(CLAIM, comparison=replace(CLAIM.comparison, floor=0.55))
+    assert judged(ledger(CLAIM), folder).verdict == "supported"
+    one = judged(ledger(floored), folder)
+    assert (one.verdict, one.why) == ("inconclusive", "a worse row did not learn in every run: that is the budget")
+    learnt = results(tmp_path / "learnt", {"new": 3.0, "old": 1.0})
+    assert judged(ledger(floored), learnt).verdict == "supported"
+
+
 def test_too_few_runs_decide_nothing(tmp_path: Path) -> None:
     one = judged(ledger(CLAIM), results(tmp_path, {"new": 3.0, "old": 1.0}, seeds=2))
     assert (one.verdict, one.why) == ("inconclusive", "fewer than 3 runs a side")
