@@ -91,6 +91,7 @@ class _AllReduceSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: object, values: Tensor) -> Tensor:
+        """Return the sum over ranks of ``values (...)``, of the same shape on every rank."""
         del ctx
         total = values.detach().clone().contiguous()
         dist.all_reduce(total)
@@ -98,6 +99,7 @@ class _AllReduceSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        """Return the sum over ranks of the gradient ``(...)``."""
         del ctx
         total = gradients[0].clone().contiguous()
         dist.all_reduce(total)
@@ -115,6 +117,7 @@ class _GatherRows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: _OwnRows, rows: Tensor, sizes: list[int]) -> Tensor:
+        """Return all ranks' rows ``(sum(sizes), ...)`` from this rank's ``(sizes[rank], ...)``, in order of rank."""
         begin = first_row(sizes)
         ctx.own = slice(begin, begin + len(rows))
         padded = rows.new_zeros((max(sizes), *rows.shape[1:]))
@@ -125,6 +128,7 @@ class _GatherRows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: _OwnRows, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Return this rank's share ``(sizes[rank], ...)`` of the gradient summed over ranks."""
         total = gradients[0].clone().contiguous()
         dist.all_reduce(total)
         return total[ctx.own], None

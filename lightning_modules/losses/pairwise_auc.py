@@ -98,6 +98,7 @@ class _PairSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: _Slopes, positives: Tensor, negatives: Tensor, power: float) -> Tensor:
+        """Return the sum ``()`` over all pairs of scores ``s (P,)`` of positives and ``t (N,)`` of negatives."""
         total = positives.new_zeros(())
         slope_positive, slope_negative = torch.empty_like(positives), torch.zeros_like(negatives)
         rows = max(1, PAIRS_AT_ONCE // max(1, len(negatives)))
