@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from reproduce import _cli, egfr
+from reproduce._egfr import comparators
 from reproduce._egfr.clinical import p_values
 from reproduce._egfr.measures import mean_cosines
 from reproduce._egfr.protocol import ASSUMPTIONS
@@ -26,14 +27,23 @@ def options(*words: str) -> _cli.Options:
 
 
 @pytest.mark.parametrize("target", list(SIZES))
-def test_every_target_is_planned(target: str, tmp_path: Path) -> None:
+def test_every_target_is_planned(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(SIZES) == set(egfr.COMMAND.targets)
+    monkeypatch.setattr(comparators, "available", lambda: True)  # the radiomics extra may be installed or not
     kind, name = target.split()
     job = egfr.plan(options(f"--{kind}", name, "--out", str(tmp_path)))
     assert len(job.cells) == SIZES[target]
     assert len({(cell.row, cell.seed, cell.fold) for cell in job.cells}) == SIZES[target]
     rows = {row.id for row in job.spec.rows if not row.reason}
     assert {cell.row for cell in job.cells} == rows
+
+
+def test_without_the_radiomics_extra_its_row_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparators, "available", lambda: False)
+    job = egfr.plan(options("--table", "7", "--out", str(tmp_path)))
+    (row,) = [row for row in job.spec.rows if row.id == "radiomics-forest"]
+    assert "pip install 'medrepro[radiomics]'" in row.reason
+    assert len(job.cells) == SIZES["table 7"] - 3
 
 
 def test_paper_preset_is_the_papers_protocol(tmp_path: Path) -> None:
