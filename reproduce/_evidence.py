@@ -13,7 +13,7 @@ import numpy as np
 from reproduce._metrics import Floats, is_known
 from reproduce._results import Predictions, Result
 from reproduce._spec import Column, Subset, TableSpec
-from reproduce._stats import RESAMPLES, Cases, Interval, check_paired, delong_p, interval, mean_sd, replicates
+from reproduce._stats import RESAMPLES, Cases, Interval, check_paired, delong_p, interval, mean_sd, replicates_of_folds
 
 Run = tuple[int, int]  # seed, fold
 
@@ -206,7 +206,9 @@ class Evidence:
         if key not in self._kept:
             cases = self._all(arm, what, runs)
             whole = bool(cases) and len(cases) == len(runs)
-            self._kept[key] = replicates(what.measure, cases, self.resamples) if whole else None
+            self._kept[key] = (
+                replicates_of_folds(what.measure, cases, [seed for seed, _ in runs], self.resamples) if whole else None
+            )
         return self._kept[key]
 
     def _all(self, arm: Arm, what: Quantity, runs: tuple[Run, ...]) -> list[Cases]:

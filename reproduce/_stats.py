@@ -20,6 +20,7 @@ from reproduce._metrics import Floats, Ints, Weights, evaluate, mean_of, two_col
 Strings = NDArray[np.str_]
 RESAMPLES = 2000
 LEVEL = 0.95
+COUNT_GUESSES = {"f1", "ppv", "precision", "npv"}  # denominators hold guesses of a class, also where no case has it
 MIN_DEFINED = 0.5  # below this share of resamples with a value there is no interval
 
 
@@ -118,6 +119,33 @@ def replicates(statistic: str, runs: Sequence[Cases], resamples: int = RESAMPLES
     patients = np.unique(np.concatenate([run.patients for run in runs]))
     counts = draw_counts(len(patients), resamples, seed)
     return np.stack([_of_run(statistic, run, patients, counts) for run in runs])
+
+
+def replicates_of_folds(
+    statistic: str, runs: Sequence[Cases], seeds: Sequence[int], resamples: int = RESAMPLES
+) -> Floats:
+    """:func:`replicates` for runs that may be small folds of one seed.
+
+    A resample of a fold with one patient a class lacks some classes; guesses of a class that was not drawn count as
+    its false positives, and F1 or a predictive value would fall for that reason alone. Their deviations are therefore
+    taken from the folds' predictions pooled, seed by seed, and added to each fold's own value.
+    """
+    name = statistic.partition("@")[0]
+    if name not in COUNT_GUESSES or len(set(seeds)) == len(seeds):
+        return replicates(statistic, runs, resamples)
+    order = sorted(set(seeds))
+    pooled = [_joined([run for run, of in zip(runs, seeds, strict=True) if of == seed]) for seed in order]
+    drawn = replicates(statistic, pooled, resamples)
+    moves = drawn - drawn[:, :1]
+    values = [replicates(statistic, [run], 0)[0, 0] for run in runs]
+    return np.stack([value + moves[order.index(seed)] for value, seed in zip(values, seeds, strict=True)])
+
+
+def _joined(folds: Sequence[Cases]) -> Cases:
+    parts = [
+        np.concatenate([getattr(fold, name) for fold in folds]) for name in ("ids", "patients", "labels", "scores")
+    ]
+    return Cases(*parts)
 
 
 def _of_run(statistic: str, run: Cases, patients: Strings, counts: Floats) -> Floats:

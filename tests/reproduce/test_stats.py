@@ -20,6 +20,7 @@ from reproduce._stats import (
     mean_sd,
     paired_difference,
     replicates,
+    replicates_of_folds,
 )
 
 
@@ -90,6 +91,44 @@ def test_folds_are_resampled_together() -> None:
     right = (folds[1].scores >= 0.5) == folds[1].labels
     weights = counts[:, np.searchsorted(patients, folds[1].patients)]
     np.testing.assert_allclose(values[1], (weights * right).sum(1) / weights.sum(1))
+
+
+def one_group_a_class(seed: int, folds: int = 10, classes: int = 8, images: int = 5) -> list[Cases]:
+    """Folds that hold one group of every class, right about two times in three."""
+    generator = np.random.default_rng(seed)
+    runs = []
+    for fold in range(folds):
+        labels = np.repeat(np.arange(classes), images)
+        scores = generator.random((len(labels), classes)) + 0.75 * np.eye(classes)[labels]
+        names = np.array([f"{fold}-{i}" for i in range(len(labels))])
+        runs.append(Cases(names, np.array([f"{fold}-{c}" for c in labels]), labels, scores))
+    return runs
+
+
+@pytest.mark.parametrize("statistic", ["f1", "ppv", "npv"])
+def test_intervals_of_small_folds_hold_their_mean(statistic: str) -> None:
+    for seed in range(5):
+        runs = one_group_a_class(seed)
+        found = interval(replicates_of_folds(statistic, runs, [0] * len(runs), 400))
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < found.value < found.high
+        assert found.value == pytest.approx(np.mean([bootstrap(statistic, [run], 0).value for run in runs]))
+
+
+def test_f1_of_small_folds_varies_as_over_new_data() -> None:
+    means = [np.mean(replicates("f1", one_group_a_class(seed), 0)) for seed in range(60)]
+    runs = one_group_a_class(100)
+    found = interval(replicates_of_folds("f1", runs, [0] * len(runs)))
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.high - found.low) / 3.92 == pytest.approx(np.std(means), rel=0.35)
+
+
+def test_runs_that_are_no_folds_are_resampled_as_they_are() -> None:
+    runs = one_group_a_class(0, folds=2)
+    np.testing.assert_array_equal(replicates_of_folds("f1", runs, [0, 1], 20), replicates("f1", runs, 20))
+    np.testing.assert_array_equal(replicates_of_folds("auc", runs, [0, 0], 20), replicates("auc", runs, 20))
 
 
 def test_paired_difference_is_narrower_than_unpaired() -> None:
