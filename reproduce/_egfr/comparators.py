@@ -32,7 +32,18 @@ CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
     "features-tree": ("tree", "shape + first-order features, decision tree"),
     "radiomics-forest": ("forest", "shape + IBSI radiomics, random forest"),
 }
+WITHOUT_MASKS = ("nsclc", "nsclc-slices")  # no outline, so no shape: first-order features of the whole slice
+SLICE_CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
+    "slice-forest": ("forest", "first-order features of the whole slice, random forest"),
+    "slice-svm": ("svm", "first-order features of the whole slice, SVM"),
+    "slice-tree": ("tree", "first-order features of the whole slice, decision tree"),
+}
 CITED = "another study's patients: cited, not reproduced"
+CHOSEN = "Classifiers choose their parameters on inner folds of training patients; "
+FEATURES_OF = {
+    False: "the features are of each nodule's largest slice, and all its slices share the nodule's score.",
+    True: "the features are the grey levels of chest and table: what they reach is not the tumour's doing.",
+}
 PRINTED = ("image/sensitivity", "image/specificity", "image/accuracy", "image/auc")
 
 
@@ -42,9 +53,9 @@ def table7(options: Options) -> Job:
     ours = Recipe(
         "ours", f"{network_label(backbone, options)} ML, batch training", {"backbone": backbone}, {"batches": "bt"}
     )
-    classical = [Recipe(row, label, {}, {}) for row, (_, label) in CLASSIFIERS.items()]
-    if options.data in ("nsclc", "nsclc-slices"):
-        classical = []  # slices without a mask, so no shape
+    without_masks = options.data in WITHOUT_MASKS
+    known = SLICE_CLASSIFIERS if without_masks else CLASSIFIERS
+    classical = [Recipe(row, label, {}, {}) for row, (_, label) in known.items()]
     computed = [
         replace(cell, config={**cell.config, "train": {"epochs": 0, "select": "last"}})
         for cell in cells(options, "7", [recipe for recipe in classical if not _reason(recipe.row)])
@@ -64,8 +75,7 @@ def table7(options: Options) -> Job:
         baselines=baselines(options),
         levels=levels(options),
         classes=CLASSES[options.data],
-        notes=("Classifiers choose their parameters on inner folds of training patients; the features are of each "
-               "nodule's largest slice, and all its slices share the nodule's score.",),
+        notes=(CHOSEN + FEATURES_OF[without_masks],),
     )  # fmt: skip
     job_cells = (*cells(options, "7", [ours]), *computed)
     return Job(spec, job_cells, assumptions(options), prepare=preparation(options))
@@ -81,23 +91,50 @@ def compute(cell: Cell) -> Outcome:
     config = cell.config["data"]
     data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     data.setup()
+    known = {**CLASSIFIERS, **SLICE_CLASSIFIERS}
+    fit = _of_slices if cell.row in SLICE_CLASSIFIERS else _of_nodules
+    probability = fit(cell, data, known[cell.row][0])
+    test = data.records.table.iloc[data.parts.test]
+    return Outcome(data=data_block(data), predictions=_predictions(data, test, probability))
+
+
+def _of_nodules(cell: Cell, data: EGFRDataModule, classifier: Classifier) -> npt.NDArray[np.float64]:
+    """Return the score of every test slice's nodule, from features of the nodule's largest slice."""
     nodule = data.records.table["nodule_id"].to_numpy()
     largest = data.records.table.groupby("nodule_id")["mask_pixels"].idxmax()
     features = _features(cell, *_images_and_masks(data, largest.to_numpy())).set_index(largest.index)
-    fitted = np.concatenate([data.parts.train, data.parts.val])
-    train = data.records.table.iloc[fitted].drop_duplicates("nodule_id").set_index("nodule_id")
-    test = data.records.table.iloc[data.parts.test]
-    names = test["nodule_id"].unique()
+    train = data.records.table.iloc[_fitted(data)].drop_duplicates("nodule_id").set_index("nodule_id")
+    names = pd.unique(nodule[data.parts.test])
     scores = fit_predict(
         features.loc[train.index],
         train["label"].to_numpy(dtype=np.int64),
         train["patient_id"].to_numpy(dtype=np.str_),
         features.loc[names],
-        CLASSIFIERS[cell.row][0],
+        classifier,
         cell.seed,
     )
-    probability = pd.Series(scores, index=names).loc[nodule[data.parts.test]].to_numpy(dtype=np.float64)
-    return Outcome(data=data_block(data), predictions=_predictions(data, test, np.asarray(probability)))
+    return np.asarray(pd.Series(scores, index=names).loc[nodule[data.parts.test]].to_numpy(dtype=np.float64))
+
+
+def _of_slices(cell: Cell, data: EGFRDataModule, classifier: Classifier) -> npt.NDArray[np.float64]:
+    """Return the score of every test slice, from its own grey levels."""
+    low, high = HU_WINDOW
+    images = low + np.asarray(data.records.images[:, 0], dtype=np.float64) / 255 * (high - low)
+    features = feature_table(list(images), list(np.ones(images.shape, dtype=np.bool_)), ("intensity",))
+    table, fitted = data.records.table, _fitted(data)
+    return fit_predict(
+        features.iloc[fitted],
+        table["label"].to_numpy(dtype=np.int64)[fitted],
+        table["patient_id"].to_numpy(dtype=np.str_)[fitted],
+        features.iloc[data.parts.test],
+        classifier,
+        cell.seed,
+    )
+
+
+def _fitted(data: EGFRDataModule) -> npt.NDArray[np.int64]:
+    """Return the rows to learn from: a classifier chooses on inner folds and needs no validation part."""
+    return np.concatenate([data.parts.train, data.parts.val])
 
 
 def _features(cell: Cell, images: list[npt.NDArray[np.float64]], masks: list[npt.NDArray[np.bool_]]) -> pd.DataFrame:
@@ -120,7 +157,8 @@ def _images_and_masks(
 
 
 def _predictions(data: EGFRDataModule, test: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd.DataFrame:
-    frame = test[["sample_id", "patient_id", "nodule_id", "label"]].reset_index(drop=True)
+    names = [name for name in ("sample_id", "patient_id", "nodule_id", "label") if name in test]
+    frame = test[names].reset_index(drop=True)
     frame["prob_0"], frame["prob_1"] = 1 - probability, probability
     for name, score in baseline_scores(data).items():
         frame[f"baseline_{name}"] = score

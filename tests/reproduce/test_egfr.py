@@ -1,12 +1,16 @@
 """The egfr command, whole: every target planned, the default one run, reused, re-run after a kill and rendered."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 from reproduce import _cli, egfr
 from reproduce._egfr import comparators
@@ -60,6 +64,48 @@ def test_folds_where_the_data_have_no_cohorts(tmp_path: Path) -> None:
     cells = egfr.plan(options("--data", "nsclc-slices", "--data-root", root, "--out", root)).cells
     assert {cell.fold for cell in cells} == {0, 1, 2, 3, 4}
     assert len(cells) == 4 * 5 * 3
+
+
+def slices_archive(root: Path) -> None:
+    """Write whole slices in the real archive's layout: mutants a little brighter, two slices a patient."""
+    generator = np.random.default_rng(0)
+    path = root / "nsclc" / "nsclc_egfr_ct256.tar"
+    path.parent.mkdir(parents=True)
+    with tarfile.open(path, "w") as archive:
+        for number in range(45):
+            status = "Mutant" if number % 3 == 0 else "Wildtype"
+            for plane in range(2):
+                pixels = generator.integers(0, 200, (64, 64)) + 40 * (status == "Mutant")
+                content = io.BytesIO()
+                Image.fromarray(pixels.astype(np.uint8)).save(content, "JPEG")
+                member = tarfile.TarInfo(f"{status}/R01-{number:03d}/R01-{number:03d}_CT_{plane}.jpg")
+                member.size = len(content.getvalue())
+                archive.addfile(member, io.BytesIO(content.getvalue()))
+
+
+def test_slices_without_an_outline_have_grey_levels_as_their_comparator(tmp_path: Path) -> None:
+    slices_archive(tmp_path)
+    words = ("--table", "7", "--data", "nsclc-slices", "--data-root", str(tmp_path), "--out", str(tmp_path / "run"))
+    job = egfr.plan(options(*words))
+    cells = {(cell.row, cell.fold): cell for cell in job.cells if cell.seed == 0}
+    assert {row for row, _ in cells} == {"ours", "slice-forest", "slice-svm", "slice-tree"}
+    for row in ("slice-svm", "slice-tree"):
+        parts = [comparators.compute(cells[row, fold]).predictions for fold in range(5)]
+        frame = pd.concat([part for part in parts if part is not None])
+        assert sorted(frame["patient_id"].unique()) == [f"R01-{number:03d}" for number in range(45)]
+        assert len(frame) == 90
+        assert roc_auc_score(frame["label"], frame["prob_1"]) > 0.9
+
+
+def test_features_of_the_largest_slice_give_a_nodule_one_score(tmp_path: Path) -> None:
+    job = egfr.plan(options("--table", "7", "--preset", "smoke", "--out", str(tmp_path)))
+    (cell,) = [cell for cell in job.cells if cell.row == "features-tree"]
+    frame = comparators.compute(cell).predictions
+    assert frame is not None
+    nodules = frame.drop_duplicates("nodule_id")
+    assert len(frame.drop_duplicates(["nodule_id", "prob_1"])) == len(nodules)
+    assert roc_auc_score(nodules["label"], nodules["prob_1"]) > 0.6
+    assert {"baseline_diameter", "baseline_majority", "diameter_mm"} <= set(frame.columns)
 
 
 def test_assumptions_of_the_card_and_of_the_runs_agree() -> None:
