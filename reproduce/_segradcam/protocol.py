@@ -42,7 +42,7 @@ WIDTHS: dict[str, dict[str, int | None]] = {
     "smoke": {"three-plane": 4, "dual-path": 8, "autoencoder": 4, "multi-crop": 4, "binary-tree": 4},
 }
 PRETRAIN = {"paper": 50, "quick": 2, "smoke": 1}  # assumed: a third of the epochs, or half
-EXPLAINED = {"paper": 100, "quick": 24, "smoke": 4}  # nodules a fold
+EXPLAINED = {"paper": 100, "quick": 12, "smoke": 4}  # nodules a fold; occlusion hides each hundreds of times
 # Layers for a coarse and a fine heat map; with early_pool a stage's map is half as wide as the paper's.
 LAYERS = {"paper": ("stage4", "stage3"), "quick": ("stage3", "stage2"), "smoke": ("stage3", "stage2")}
 
