@@ -71,7 +71,7 @@ def table3(options: Options) -> Job:
         key=KEY,
         number="3",
         title="The clinical characteristics of patients",
-        columns=tuple(columns) if path else tuple(columns[-2:]),
+        columns=tuple(columns),
         rows=rows,
         ranked=False,
         notes=(
@@ -89,7 +89,7 @@ def table3(options: Options) -> Job:
 
 def _cohort_notes(path: str | None) -> tuple[str, ...]:
     if path is None:
-        return ("Give --clinical-csv (NSCLC Radiogenomics) to see the cohort that the stated criteria leave.",)
+        return ("The cohort's columns are counted in the clinical table of NSCLC Radiogenomics: --clinical-csv FILE.",)
     table = clinical.known_status(clinical.read_clinical(Path(path).expanduser()))
     left = [len(clinical.ct_within(table, days)) for days in MONTHS]
     return (
