@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from datamodules.errors import InputError
 from reproduce import _format as text
 from reproduce._evidence import Estimate, Evidence, Quantity, quantity
 from reproduce._spec import ClaimSpec, Column, TableSpec
@@ -111,7 +112,10 @@ def ranking_note(spec: TableSpec, evidence: Evidence, usable: Sequence[str]) -> 
         )
         if not spec.ranked or len(found) < 2:
             continue
-        gap = evidence.difference([found[-1][1]], [found[0][1]], quantity(column))
+        try:
+            gap = evidence.difference([found[-1][1]], [found[0][1]], quantity(column))
+        except InputError:  # one row in folds, the other with all cases in one file
+            return "rows not ranked: the best and the worst were not tested fold by fold on the same cases"
         if gap is None or gap.interval.excludes(0):
             return ""
         shown = Column(column.metric, scale=column.scale, digits=column.digits, minus="")

@@ -91,6 +91,14 @@ def test_rows_far_apart_carry_no_note(tmp_path: Path) -> None:
     assert ranking_note(SPEC, evidence, ["ce-bt"]) == ""
 
 
+def test_rows_tested_on_different_cases_are_not_ranked(tmp_path: Path) -> None:
+    """As a row of folds beside one whose single file holds the cases of all folds."""
+    folds = make_results(tmp_path, rows=("ce-rs",), seeds=(0,), patients=10)
+    whole = make_results(tmp_path / "whole", rows=("ce-bt",), seeds=(0,), patients=30)
+    evidence = Evidence(SPEC, [*folds, *whole], 50)
+    assert "not tested fold by fold" in ranking_note(SPEC, evidence, ["ce-bt", "ce-rs"])
+
+
 def test_ranking_skips_what_is_no_score(tmp_path: Path) -> None:
     """Rows whose quantities have no intervals (counts, parameters) are not compared at all."""
     results = [
