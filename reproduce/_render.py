@@ -8,6 +8,7 @@
 import importlib
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from datamodules.cache import atomic_write
@@ -38,8 +39,12 @@ def rendered(text: str) -> str:
     return BLOCK.sub(fill, text)
 
 
+@cache
 def table(key: str, target: str, data: str | None = None) -> str:
-    """Return the Markdown table of a target from its committed results, or a line that says there are none."""
+    """Return the Markdown table of a target from its committed results, or a line that says there are none.
+
+    Kept, as README repeats tables of the cards and a bootstrap takes seconds.
+    """
     command: Command = importlib.import_module(f"reproduce.{key}").COMMAND
     name = data.partition("+")[0] if data else next(iter(command.data))
     options = Options(command="", target=target, data=name, out="runs/render", named_out=True)
