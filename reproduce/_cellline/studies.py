@@ -120,7 +120,6 @@ def leakage(options: Options, weights: str) -> Job:
             ClaimSpec(f"{name}: folds of images score higher", f"{name}-images", f"{name}-flasks", "image/f1", 0.01)
         )
     columns = (
-        Column("image/f1", "F1", digits=2),
         Column("image/f1", "F1", ci=True),
         Column("image/auc", "AUC", ci=True),
     )

@@ -87,7 +87,7 @@ def _reason(row: str) -> str:
 
 
 def compute(cell: Cell) -> Outcome:
-    """Fit one classifier on the training cohort's nodules and predict the test cohort's slices."""
+    """Fit one classifier on the training cohort, by nodule or by slice, and predict the test cohort's slices."""
     config = cell.config["data"]
     data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     data.setup()
@@ -118,8 +118,7 @@ def _of_nodules(cell: Cell, data: EGFRDataModule, classifier: Classifier) -> npt
 
 def _of_slices(cell: Cell, data: EGFRDataModule, classifier: Classifier) -> npt.NDArray[np.float64]:
     """Return the score of every test slice, from its own grey levels."""
-    low, high = HU_WINDOW
-    images = low + np.asarray(data.records.images[:, 0], dtype=np.float64) / 255 * (high - low)
+    images = _window_hu(np.asarray(data.records.images[:, 0], dtype=np.float64))
     features = feature_table(list(images), list(np.ones(images.shape, dtype=np.bool_)), ("intensity",))
     table, fitted = data.records.table, _fitted(data)
     return fit_predict(
@@ -152,8 +151,13 @@ def _images_and_masks(
     images = np.asarray(data.records.images[index, 0], dtype=np.float64)
     if data.data == EMBEDDED:
         return list(images), list(slice_masks(data.cache_dir, data.limit_patients)[index])
+    return list(_window_hu(images)), list(images > 0)
+
+
+def _window_hu(grey: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return HU in the window that 8-bit grey values span."""
     low, high = HU_WINDOW
-    return list(low + images / 255 * (high - low)), list(images > 0)
+    return low + grey / 255 * (high - low)
 
 
 def _predictions(data: EGFRDataModule, test: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd.DataFrame:
