@@ -21,6 +21,7 @@ from datamodules.errors import InputError
 from reproduce._address import ALLOWED, HEARTBEAT, check_storage, without_password
 from reproduce._command import Command, Options, plan_job, slug
 from reproduce._ranks import checked_place
+from reproduce._unreadable import ended_early
 from reproduce._wandb import check_wandb
 
 PRESETS = ("quick", "smoke", "paper")
@@ -229,7 +230,7 @@ def main(command: Command, args: list[str] | None = None) -> int:
     """
     try:
         for options in parse(command, args):
-            run_job(command, options)
+            _run_told(command, options)
     except (InputError, FileNotFoundError, PermissionError) as error:
         print(f"reproduce/{command.key}.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -240,6 +241,13 @@ def main(command: Command, args: list[str] | None = None) -> int:
         )
         raise SystemExit(130) from None
     return 0
+
+
+def _run_told(command: Command, options: Options) -> None:
+    try:
+        run_job(command, options)
+    except EOFError as error:
+        raise InputError(ended_early(error, options.data_root)) from error
 
 
 def run_job(command: Command, options: Options) -> Path:

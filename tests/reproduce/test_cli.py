@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reproduce import _cli, egfr
 from reproduce._cell import ROOT
+from reproduce._unreadable import ended_early
 
 
 def fails(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -123,3 +125,25 @@ def test_table_all_is_every_table() -> None:
 def test_options_are_written_beside_the_report_as_json() -> None:
     (options,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke"])
     assert json.loads(json.dumps(vars(options)))["preset"] == "smoke"
+
+
+def test_an_empty_data_file_is_named_though_its_reader_did_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reads_nothing(*_: object) -> None:
+        with (tmp_path / "scans" / "empty.npz").open("rb") as stream:
+            np.load(stream)
+
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "empty.npz").touch()
+    (tmp_path / "scans" / "full.npz").write_bytes(b"not empty")
+    monkeypatch.setattr(_cli, "run_job", reads_nothing)
+    line = fails(capsys, "--data", "lidc-nodules", "--data-root", str(tmp_path))
+    assert f"{tmp_path / 'scans' / 'empty.npz'}: empty" in line
+    assert "full.npz" not in line
+
+
+def test_a_file_that_ends_too_early_is_sought_below_the_data_root(tmp_path: Path) -> None:
+    line = ended_early(EOFError("No data left in file"), tmp_path)
+    assert str(tmp_path) in line
+    assert "No data left in file" in line
