@@ -108,6 +108,11 @@ def panels(
         return canvas, axes[:count]
 
 
+def the_first(shown: int, all_rows: int) -> str:
+    """What a caption adds when a figure has no room for all rows."""
+    return f" The first {shown} of {all_rows} rows." if shown < all_rows else ""
+
+
 def spread_apart(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Positions nearest to ``values``, in their order, at least ``gap`` apart, in [low, high] if they fit there."""
     if not len(values):

@@ -4,23 +4,20 @@ In: a :class:`TableView`. Out: as many :class:`Figure` as its results allow; a c
 """
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
-from reproduce._drawing import Figure, label_ends, panels
+from reproduce._drawing import Figure, panels
 from reproduce._evidence import Estimate
 from reproduce._gallery import Example, gallery
 from reproduce._interval_svg import shared_range
-from reproduce._metrics import Floats, is_known
+from reproduce._learning import learning_figure
+from reproduce._metrics import is_known
 from reproduce._panels import calibration_figure, confusion_figure, numbers, roc_figure, row_slots
 from reproduce._style import FAINT, INK, MUTED, RC, Slot
-from reproduce._tables import TableView, ViewRow
+from reproduce._tables import TableView
 
 __all__ = ["Example", "Figure", "gallery", "standard_figures"]
 
-FIRST_METRICS = ("train/loss", "val/loss", "val/auc", "val/accuracy")
-MAX_METRICS = 3
 LINE_HEIGHT = 0.24  # inches a row of the interval plot
 
 
@@ -32,7 +29,7 @@ def standard_figures(view: TableView, max_rows: int = 6) -> tuple[Figure, ...]:
 
     Args:
         view: the table.
-        max_rows: rows drawn in figures with one panel or line a row; the first ones.
+        max_rows: rows drawn in figures with one panel or line a row; the first ones, and the caption says so.
     """
     makers = [roc_figure, learning_figure, confusion_figure, calibration_figure, forest_figure]
     if not any(is_known(column.metric.rpartition("/")[2]) for column in view.spec.columns):
@@ -40,42 +37,6 @@ def standard_figures(view: TableView, max_rows: int = 6) -> tuple[Figure, ...]:
     with mpl.rc_context(RC):
         found = [make(view, max_rows) for make in makers]
     return tuple(figure for figure in found if figure is not None)
-
-
-def learning_figure(view: TableView, max_rows: int) -> Figure | None:
-    """One panel a logged metric, one line a row."""
-    rows = [(row, _mean_history(view, row)) for row in view.rows]
-    rows = [(row, lines) for row, lines in rows if lines][:max_rows]
-    logged = list(dict.fromkeys(name for _, lines in rows for name in lines))
-    names = sorted(logged, key=lambda n: FIRST_METRICS.index(n) if n in FIRST_METRICS else len(FIRST_METRICS))[
-        :MAX_METRICS
-    ]
-    if not names:
-        return None
-    canvas, axes = panels(len(names), 1, 1.65, share_y=False)
-    slots = row_slots(view)
-    for axis, name in zip(axes, names, strict=True):
-        drawn = [(row, lines[name]) for row, lines in rows if name in lines]
-        for row, line in drawn:
-            slot = slots[row.id]
-            axis.plot(np.arange(1, len(line) + 1), line, color=slot.light, linestyle=slot.dash)
-        label_ends(axis, [(line, row.label, slots[row.id]) for row, line in drawn])
-        axis.set_title(name.replace("train/", "training ").replace("val/", "validation "), color=INK.light)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[-1].set_xlabel("epoch")
-    return Figure("learning", "Learning curves", "Mean over runs after each epoch.", canvas)
-
-
-def _mean_history(view: TableView, row: ViewRow) -> dict[str, Floats]:
-    """Each logged metric averaged over the row's runs; those with at least two epochs."""
-    histories = [result.history for result in view.evidence.rows.get(row.id, {}).values()]
-    found: dict[str, Floats] = {}
-    for name in dict.fromkeys(name for history in histories for name in history):
-        lines = [history[name] for history in histories if history.get(name)]
-        epochs = min(len(line) for line in lines)
-        if epochs > 1:
-            found[name] = np.mean([line[:epochs] for line in lines], axis=0)
-    return found
 
 
 def forest_figure(view: TableView, max_rows: int) -> Figure | None:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from reproduce._curves import confusion, reliability, roc_band
-from reproduce._drawing import LABEL_SIZE, Figure, axis_titles, panels
+from reproduce._drawing import LABEL_SIZE, Figure, axis_titles, panels, the_first
 from reproduce._evidence import Estimate, Quantity, quantity
 from reproduce._metrics import Floats, two_columns
 from reproduce._stats import Cases, bootstrap
@@ -44,7 +44,7 @@ def numbers(view: TableView, index: int) -> tuple[list[Estimate], list[Estimate]
     return [e for baseline, e in found if not baseline], [e for baseline, e in found if baseline]
 
 
-def _curves(view: TableView, what: Quantity, max_rows: int) -> list[Curve]:
+def _curves(view: TableView, what: Quantity) -> list[Curve]:
     """Cases of the rows that have predictions at this level."""
     slots, found = row_slots(view), []
     for row in view.rows:
@@ -55,7 +55,7 @@ def _curves(view: TableView, what: Quantity, max_rows: int) -> list[Curve]:
         there = tuple(each for each in cases if each is not None)
         if there:
             found.append(Curve(row, slots[row.id], there))
-    return found[:max_rows]
+    return found
 
 
 def _main_auc(view: TableView) -> Quantity:
@@ -73,10 +73,10 @@ def _class_name(view: TableView, index: int) -> str:
 
 def roc_figure(view: TableView, max_rows: int) -> Figure | None:
     what = _main_auc(view)
-    curves = _curves(view, what, max_rows)
-    if not curves:
+    found = _curves(view, what)
+    if not found:
         return None
-    classes = two_columns(curves[0].runs[0].scores).shape[1]
+    curves, classes = found[:max_rows], two_columns(found[0].runs[0].scores).shape[1]
     shown = [(curve, 1, curve.row.label) for curve in curves]
     if classes > 2:
         shown = [(curves[0], index, _class_name(view, index)) for index in range(min(classes, MAX_CLASSES))]
@@ -89,7 +89,7 @@ def roc_figure(view: TableView, max_rows: int) -> Figure | None:
     caption = (
         f"ROC curves by {what.level}{whose}: mean over runs; band: 95 % of patient resamples; "
         "number: AUC. Dashed: a baseline without a network."
-    )
+    ) + ("" if whose else the_first(len(curves), len(found)))
     return Figure("roc", "ROC", caption, canvas)
 
 
@@ -127,18 +127,19 @@ def _draw_roc(
 def confusion_figure(view: TableView, max_rows: int) -> Figure | None:
     """Shares of each true class, with counts."""
     what = Quantity(f"{view.spec.levels[0].name}/accuracy")
-    curves = _curves(view, what, max_rows)
-    if not curves:
+    found = _curves(view, what)
+    if not found:
         return None
-    classes = two_columns(curves[0].runs[0].scores).shape[1]
+    classes = two_columns(found[0].runs[0].scores).shape[1]
     columns = 2 if classes <= FEW else 1
-    curves = curves[: max_rows if classes <= FEW else 1]
+    curves = found[: max_rows if classes <= FEW else 1]
     canvas, axes = panels(len(curves), min(columns, len(curves)), 2.0 if classes <= FEW else 4.0)
     names = [_class_name(view, index) for index in range(classes)]
     for axis, curve in zip(axes, curves, strict=True):
         _draw_confusion(axis, confusion(curve.runs), curve, names)
     axis_titles(canvas, "predicted", "true")
     caption = f"By {what.level}: share of each true class and mean count over runs."
+    caption += the_first(len(curves), len(found))
     return Figure("confusion", "Confusion", caption, canvas)
 
 
@@ -163,9 +164,10 @@ def _draw_confusion(axis: Axes, counts: Floats, curve: Curve, names: Sequence[st
 
 def calibration_figure(view: TableView, max_rows: int) -> Figure | None:
     """Observed against predicted frequency, with the expected calibration error."""
-    curves = _curves(view, Quantity(f"{view.spec.levels[0].name}/ece"), max_rows)
-    if not curves:
+    found = _curves(view, Quantity(f"{view.spec.levels[0].name}/ece"))
+    if not found:
         return None
+    curves = found[:max_rows]
     canvas, axes = panels(len(curves), min(2, len(curves)), 2.15)
     for axis, curve in zip(axes, curves, strict=True):
         _draw_calibration(axis, curve)
@@ -175,7 +177,7 @@ def calibration_figure(view: TableView, max_rows: int) -> Figure | None:
     caption = (
         "Ten bins of probability; area: share of cases; bars: 95 % of patient resamples. "
         "ECE: expected calibration error of the predicted class, 15 bins, mean over runs."
-    )
+    ) + the_first(len(curves), len(found))
     return Figure("calibration", "Calibration", caption, canvas)
 
 

@@ -70,8 +70,9 @@ def curves(options: Options, figure: str) -> Job:
         ),
         rows=tuple(RowSpec(recipe.row, recipe.label, method=recipe.row.partition("-")[2]) for recipe in recipes),
         notes=(
-            f"The curves come from Table {source}'s cells. The training loss is the loss trained on, so CE and ML rows "
-            "differ by a term; the validation loss is cross-entropy for all.",
+            f"The curves come from Table {source}'s cells (with --out of its run they are drawn without training). The "
+            "training loss is the loss trained on, so CE and ML rows differ by a term; the validation loss is "
+            "cross-entropy for all.",
             "Roughness: mean absolute second difference of the validation loss over epochs. The paper judges by eye.",
         ),
     )
