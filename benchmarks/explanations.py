@@ -39,7 +39,7 @@ FORMULAS = {
 HEADS = ("axes", "method", "whose", "correlation, layer's map", "correlation, full map", "CPU ms an image")
 
 
-def network(axes: int) -> nn.Module:
+def network(axes: int) -> nn.Sequential:
     """Return a seeded classifier with 8 x 8 (x 8) maps before its last layers."""
     torch.manual_seed(0)
     conv, norm = (nn.Conv2d, nn.BatchNorm2d) if axes == 2 else (nn.Conv3d, nn.BatchNorm3d)
@@ -48,7 +48,7 @@ def network(axes: int) -> nn.Module:
     return nn.Sequential(*body, conv(16, 8, 3, padding=1), nn.Tanh(), average(1), nn.Flatten(), nn.Linear(8, 2)).eval()
 
 
-def loop(net: nn.Module, x: Tensor) -> np.ndarray:
+def loop(net: nn.Sequential, x: Tensor) -> np.ndarray:
     """Return Eq. 19's rectified map of each image at the layer's size, by plain loops in float64."""
     body = nn.Sequential(*list(net.children())[:7]).double()
     head = nn.Sequential(*list(net.children())[7:]).double()
@@ -69,7 +69,7 @@ def loop(net: nn.Module, x: Tensor) -> np.ndarray:
     return np.stack(maps)
 
 
-def contenders(net: nn.Module) -> Iterator[tuple[str, str, Callable[[Tensor], Tensor]]]:
+def contenders(net: nn.Sequential) -> Iterator[tuple[str, str, Callable[[Tensor], Tensor]]]:
     """Yield (method, whose, call) of every implementation."""
 
     def monai(kind: type) -> Callable[[Tensor], Tensor]:
@@ -88,7 +88,7 @@ def contenders(net: nn.Module) -> Iterator[tuple[str, str, Callable[[Tensor], Te
     yield "Grad-CAM++", "pytorch-grad-cam", other(OtherGradCAMPlusPlus)
 
 
-def layer_maps(net: nn.Module, x: Tensor) -> dict[tuple[str, str], np.ndarray]:
+def layer_maps(net: nn.Sequential, x: Tensor) -> dict[tuple[str, str], np.ndarray]:
     """Return each implementation's rectified map at the layer's own size: what its formula says, before enlarging."""
     activations = net[:7](x).detach().requires_grad_()
     score = net[7:](activations)[:, TARGET].sum()

@@ -32,12 +32,14 @@ def pair_matrix(scores: Tensor, labels: Tensor) -> Tensor:
 
 def ours(scores: Tensor, labels: Tensor) -> Tensor:
     """Power 2 from power sums."""
-    return PairwiseAUCLoss(2.0)(scores, labels)
+    loss: Tensor = PairwiseAUCLoss(2.0)(scores, labels)
+    return loss
 
 
 def ours_chunked(scores: Tensor, labels: Tensor) -> Tensor:
     """Power 2.5, which is no polynomial: pairs in chunks."""
-    return PairwiseAUCLoss(2.5)(scores, labels)
+    loss: Tensor = PairwiseAUCLoss(2.5)(scores, labels)
+    return loss
 
 
 def libauc(scores: Tensor, labels: Tensor) -> Tensor:

@@ -43,10 +43,11 @@ def real_cubes(data_root: Path) -> tuple[Cubes, Cubes, pd.DataFrame]:
 def same_nodules(record: pd.DataFrame) -> pd.DataFrame:
     """Find the rows of our table that are the real nodules: same patient, nearest place in the plane."""
     table, rows = nodules(), []
-    for real in record.itertuples():
-        own = table[(table["patient_id"] == real.patient) & (table["n_readers"] == real.n_readers)]
-        apart = np.hypot(own["centroid_y_mm"] - real.y, own["centroid_x_mm"] - real.x)
-        rows.append(own.loc[apart.idxmin()])
+    columns = (record[name] for name in ("patient", "n_readers", "y", "x"))
+    for patient, readers, y, x in zip(*columns, strict=True):
+        own = table[(table["patient_id"] == patient) & (table["n_readers"] == readers)]
+        apart = np.hypot(own["centroid_y_mm"].to_numpy() - y, own["centroid_x_mm"].to_numpy() - x)
+        rows.append(own.iloc[int(apart.argmin())])
     return pd.DataFrame(rows)
 
 

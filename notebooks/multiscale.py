@@ -21,6 +21,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from datamodules.lidc import nodules, render
 from datamodules.lidc_ratings import rated_nodules, rating_levels
@@ -79,12 +80,13 @@ pd.crosstab(right["32 mm"], right["all"], rownames=["32 mm alone right"], colnam
 
 
 # %%
-def ternary(axis: plt.Axes, probabilities: np.ndarray, labels: np.ndarray, title: str) -> None:
+def ternary(axis: Axes, probabilities: np.ndarray, labels: np.ndarray, title: str) -> None:
     grid = simplex_grid(3, 0.02)
     values = auc(labels, combine(grid, probabilities))
     best = grid_search(probabilities, labels)
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]])
-    filled = axis.tricontourf(*(grid @ corners).T, values, levels=20, cmap="cividis")
+    x, y = (grid @ corners).T
+    filled = axis.tricontourf(x, y, values, levels=20, cmap="cividis")
     axis.plot(*(best.weights @ corners), "o", color="white", markeredgecolor="black")
     for corner, name in zip(corners, ("32 mm", "48 mm", "64 mm"), strict=True):
         axis.annotate(name, corner, ha="center", va="bottom" if corner[1] else "top")

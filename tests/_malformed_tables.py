@@ -74,7 +74,7 @@ def with_a_full_cache(place: Place) -> Words:
     patch, rng = place.fixture("monkeypatch"), np.random.default_rng(0)
     bits = rng.integers(0, 256, 3_000_000, dtype=np.uint8)
     store = lidc_table.NoduleStore(
-        pd.DataFrame({"nodule_id": ["a"]}), bits, np.zeros(2), np.ones((1, 3)), np.zeros((1, 3))
+        pd.DataFrame({"nodule_id": ["a"]}), bits, np.array([0, 0]), np.array([[1, 1, 1]]), np.array([[0, 0, 0]])
     )
     patch.setattr(lidc_table, "read_database", lambda _: None)
     patch.setattr(lidc_table, "build_store", lambda _: store)

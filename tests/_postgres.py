@@ -53,7 +53,8 @@ def postgres() -> Iterator[str]:
         user=user, check=True, capture_output=True, cwd=folder,
     )  # fmt: skip
     options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off")
-    command = [programs / "postgres", "-D", data, *(word for option in options for word in ("-c", option))]
+    words = (word for option in options for word in ("-c", option))
+    command: list[str | Path] = [programs / "postgres", "-D", data, *words]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
     try:

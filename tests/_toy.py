@@ -9,6 +9,7 @@ import torch
 from monai.transforms import Compose, ScaleIntensityRange
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import Dataset
 
 from datamodules.augment import BatchAugment
 from datamodules.base import ReproDataModule
@@ -36,6 +37,19 @@ def toy_records(patients: int = 30, seed: int = 0) -> Records:
         }
     )
     return Records(images, table, "toy", "made up", "shape", "none", ("round", "square"))
+
+
+class Rows(Dataset[Tensor]):
+    """A tensor's rows, by a number or by a list of numbers."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: int | list[int]) -> Tensor:
+        return self.values[index]
 
 
 class ToyData(ReproDataModule):

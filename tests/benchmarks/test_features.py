@@ -1,10 +1,20 @@
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
-from benchmarks import features
 from reproduce._cellline.protocol import STRATEGIES
 
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
-def test_the_extrapolation_counts_every_fold_strategy_and_epoch() -> None:
+
+@pytest.fixture
+def features(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return __import__("features")
+
+
+def test_the_extrapolation_counts_every_fold_strategy_and_epoch(features: ModuleType) -> None:
     """Nine strategies, six of them augmented; the first fold computes features, the nine others train heads."""
     seconds = {
         "cached, nine strategies, first fold": 20.0,
@@ -17,7 +27,7 @@ def test_the_extrapolation_counts_every_fold_strategy_and_epoch() -> None:
     assert cached == pytest.approx(20.0 + 9 * 2.0)
 
 
-def test_what_is_timed_is_the_quick_preset() -> None:
+def test_what_is_timed_is_the_quick_preset(features: ModuleType) -> None:
     cells = [features.planned(strategy, 0, "out") for strategy in STRATEGIES]
     assert {cell.preset for cell in cells} == {"quick"}
     assert {cell.config["train"]["epochs"] for cell in cells} == {10}

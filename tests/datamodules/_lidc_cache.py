@@ -4,11 +4,30 @@ import atexit
 import functools
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol, cast
 
 import pandas as pd
 
 from datamodules.lidc import nodules
+from datamodules.rendering import NoduleRow
+
+
+class Nodule(NoduleRow, Protocol):
+    """What tests read of a nodule's row."""
+
+    annotation_ids: str
+    diameter_mm: float
+    volume_mm3: float
+    centroid_z_mm: float
+    centroid_y_mm: float
+    centroid_x_mm: float
+
+
+def rows(table: pd.DataFrame) -> Iterator[Nodule]:
+    """The rows of the nodule table as named tuples, whose types pandas cannot know."""
+    return cast("Iterator[Nodule]", table.itertuples())
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -102,14 +103,14 @@ def test_a_link_cannot_be_written_through(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["zip", "w:gz", "w:xz"])
 def test_a_bomb_ends_before_it_is_written(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = 0
-    copy = archives.shutil.copyfileobj
+    copy = shutil.copyfileobj
 
     def count(source: io.BytesIO, target: io.BytesIO, length: int) -> None:
         nonlocal written
         copy(source, target, length)
         written += target.tell()
 
-    monkeypatch.setattr(archives.shutil, "copyfileobj", count)
+    monkeypatch.setattr("datamodules.archives.shutil.copyfileobj", count)
     bomb = {"small": b"x", "bomb": bytes(4_000_000)}
     path = tmp_path / "a.tar"
     write_zip(path, bomb) if kind == "zip" else write_tar(path, bomb, kind)
@@ -147,8 +148,8 @@ def test_a_name_that_occurs_twice(write: Callable[[Path, dict[str, bytes]], Path
 
 def test_more_than_the_disk_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_zip(tmp_path / "a.zip", FILES)
-    usage = archives.shutil.disk_usage(tmp_path)._replace(free=100)
-    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage(tmp_path)._replace(free=100)
+    monkeypatch.setattr("datamodules.archives.shutil.disk_usage", lambda _: usage)
     with pytest.raises(InputError, match="are free"):
         extract(path, tmp_path / "out")
     assert left(tmp_path) == []

@@ -59,7 +59,7 @@ def test_what_there_is_not(arguments: tuple[str, ...], message: str) -> None:
 
 def test_without_medmnist(monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue._medmnist.cache_clear()
-    monkeypatch.setattr(catalogue.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("datamodules.catalogue.importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match="pip install medmnist"):
         names()
     monkeypatch.undo()

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -28,7 +29,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
     return lambda dataset: monkeypatch.setattr(download, "find", lambda name, size, patients: dataset)
 
 
-def plain(content: bytes, url: str = "https://example.org/toy.npz", **changes: object) -> Dataset:
+def plain(content: bytes, url: str = "https://example.org/toy.npz", **changes: Any) -> Dataset:
     file = RemoteFile(url, "toy.npz", md5=hashlib.md5(content).hexdigest())
     usual = Dataset("toy", "a toy", "CC BY 4.0", "Toy 2020", "https://example.org", "look at {folder}", len(content))
     return replace(usual, files=(file,), **changes)

@@ -23,8 +23,8 @@ def smoke(**changes: Any) -> EGFRDataModule:
 def test_cohorts_as_stated() -> None:
     table = labelled_nodules()
     sizes = table.groupby("cohort").agg(nodules=("label", "size"), patients=("patient_id", "nunique"))
-    assert sizes.loc["train"].tolist() == [802, 411]
-    assert sizes.loc["test"].tolist() == [392, 228]
+    assert sizes.loc["train"].to_numpy().tolist() == [802, 411]
+    assert sizes.loc["test"].to_numpy().tolist() == [392, 228]
     owners = [set(table.loc[table["cohort"] == side, "patient_id"]) for side in ("train", "test")]
     assert not owners[0] & owners[1]
 

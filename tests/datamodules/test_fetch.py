@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,8 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 def remote(server: Server, **changes: object) -> RemoteFile:
     server.files.setdefault("/a.npz", CONTENT)
-    return RemoteFile(**{"url": f"{server.url}/a.npz", "name": "a.npz", "md5": MD5, **changes})
+    given: dict[str, Any] = {"url": f"{server.url}/a.npz", "name": "a.npz", "md5": MD5, **changes}
+    return RemoteFile(**given)
 
 
 def listing(folder: Path) -> list[str]:
@@ -161,16 +164,16 @@ def test_nobody_there_fails_at_once(tmp_path: Path) -> None:
 
 
 def test_more_than_the_disk_holds(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = module.shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr("datamodules.fetch.shutil.disk_usage", lambda _: usage)
     with pytest.raises(InputError, match="MB are missing, 0 MB are free"):
         fetch(remote(server), tmp_path, Client())
     assert listing(tmp_path) == []
 
 
 def test_a_disk_that_fills_up_keeps_what_came(server: Server, tiny_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = module.shutil.disk_usage("/")
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr("datamodules.fetch.shutil.disk_usage", lambda _: usage)
     with pytest.raises(InputError, match=r"is full; what has come is kept"):
         fetch(remote(server), tiny_disk, Client())
     assert ".a.npz.part" in listing(tiny_disk)

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from datamodules.errors import InputError
 from datamodules.lidc import consensus_mask, nodules
-from tests.datamodules._lidc_cache import cache_folder, decided_nodules
+from tests.datamodules._lidc_cache import cache_folder, decided_nodules, rows
 
 COLUMNS = (
     "nodule_id",
@@ -91,13 +92,13 @@ def test_table_is_whole(table: pd.DataFrame) -> None:
     assert not table.isna().any().any()
     assert (table["volume_mm3"] > 0).all()
     ratings = table["malignancy_ratings"].str.split(",")
-    assert (ratings.str.len() == table["n_readers"]).all()
+    assert (ratings.map(len) == table["n_readers"]).all()
     means = ratings.map(lambda texts: np.mean([int(text) for text in texts]))
     np.testing.assert_allclose(means, table["malignancy_mean"])
 
 
 def test_volume_is_that_of_the_native_mask(table: pd.DataFrame) -> None:
-    for row in table.iloc[::300].itertuples():
+    for row in rows(table.iloc[::300]):
         native = consensus_mask(row.nodule_id, cache_dir=cache_folder())
         assert native.mask.sum() * np.prod(native.spacing) == pytest.approx(row.volume_mm3)
         assert native.spacing == (row.slice_spacing_mm, row.pixel_spacing_mm, row.pixel_spacing_mm)
@@ -122,7 +123,7 @@ def test_cached_table_is_quick_and_the_callers_own(table: pd.DataFrame) -> None:
         ({"max_slice_thickness": float("nan")}, "max_slice_thickness is nan"),
     ],
 )
-def test_wrong_bounds_are_refused(arguments: dict[str, float], message: str) -> None:
+def test_wrong_bounds_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         nodules(**arguments, cache_dir=cache_folder())
 
@@ -167,7 +168,7 @@ def matched(published: pd.DataFrame, ours: pd.DataFrame) -> tuple[int, int]:
 def test_contours_lie_on_the_real_nodule(real_data: Path, table: pd.DataFrame) -> None:
     with np.load(real_data / "lidc_ct" / "LIDC-IDRI-0001.npz", allow_pickle=False) as file:
         volume, heights, series_uid = file["volume"], file["z"], str(file["series_uid"])
-    (row,) = table[table["series_uid"] == series_uid].itertuples()
+    (row,) = rows(table[table["series_uid"] == series_uid])
     mask, (_, top, left), (depth, _, _) = consensus_mask(row.nodule_id, cache_dir=cache_folder())
     offset = np.argwhere(mask)[:, 0].mean() * depth
     first = int(np.abs(heights - (row.centroid_z_mm - offset)).argmin())

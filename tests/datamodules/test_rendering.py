@@ -14,7 +14,7 @@ from datamodules.lidc_cache import nodule_slices, rendered_volumes
 from datamodules.render_nodule import Appearance
 from datamodules.rendering import case_key, render_mask
 from tests.datamodules._background import auc_interval, background_statistics, central_statistics
-from tests.datamodules._lidc_cache import cache_folder, decided_nodules, short_selection
+from tests.datamodules._lidc_cache import cache_folder, decided_nodules, rows, short_selection
 
 SHOWN = ("texture", "margin", "calcification_class", "internal_structure_class", "slice_thickness_mm")
 HIDDEN = (
@@ -40,7 +40,8 @@ PLAIN = Appearance("plain", texture=5.0, margin=5.0, calcification=6, internal_s
 def ball(radius: int, side: int = 31) -> NDArray[np.bool_]:
     """A ball in the middle of a cube of 1 mm voxels."""
     grid = np.indices((side, side, side)) - side // 2
-    return (grid**2).sum(axis=0) <= radius**2
+    inside: NDArray[np.bool_] = (grid**2).sum(axis=0) <= radius**2
+    return inside
 
 
 def in_and_core(appearance: Appearance, radius: int = 10) -> tuple[float, float]:
@@ -54,7 +55,7 @@ def test_same_nodule_and_seed_same_bytes() -> None:
     row = short_selection(1).iloc[0]
     by_row, mask = render(row, size=32, cache_dir=cache_folder())
     by_id, _ = render(row["nodule_id"], size=32, cache_dir=cache_folder())
-    by_tuple, _ = render(next(short_selection(1).itertuples()), size=32, cache_dir=cache_folder())
+    by_tuple, _ = render(next(rows(short_selection(1))), size=32, cache_dir=cache_folder())
     np.testing.assert_array_equal(by_row, by_id)
     np.testing.assert_array_equal(by_row, by_tuple)
     assert by_row.dtype == np.int16
@@ -146,7 +147,7 @@ def test_coarse_grid_shows_the_same_scene() -> None:
 
 def test_one_millimetre_masks_keep_most_of_the_native_volume() -> None:
     ratios = []
-    for row in short_selection(40).itertuples():
+    for row in rows(short_selection(40)):
         _, mask = render(row, size=48, cache_dir=cache_folder())
         ratios.append(mask.sum() / row.volume_mm3)
     assert len(ratios) == 40
@@ -155,7 +156,7 @@ def test_one_millimetre_masks_keep_most_of_the_native_volume() -> None:
 
 def test_nothing_is_empty_or_cut_off() -> None:
     table = nodules(cache_dir=cache_folder())
-    for row in (*table.nlargest(2, "volume_mm3").itertuples(), *table.nsmallest(4, "volume_mm3").itertuples()):
+    for row in (*rows(table.nlargest(2, "volume_mm3")), *rows(table.nsmallest(4, "volume_mm3"))):
         _, mask = render(row, cache_dir=cache_folder())
         native = consensus_mask(row.nodule_id, cache_dir=cache_folder())
         assert mask.any()
@@ -212,7 +213,7 @@ def test_rendered_nodule_is_as_bright_as_the_real_one(real_data: Path) -> None:
     with np.load(real_data / "lidc_ct" / "LIDC-IDRI-0001.npz", allow_pickle=False) as file:
         real, heights, series_uid = file["volume"], file["z"], str(file["series_uid"])
     table = nodules(cache_dir=cache_folder())
-    (row,) = table[table["series_uid"] == series_uid].itertuples()
+    (row,) = rows(table[table["series_uid"] == series_uid])
     native, (_, top, left), (depth, _, _) = consensus_mask(row.nodule_id, cache_dir=cache_folder())
     first = int(np.abs(heights - row.centroid_z_mm + np.argwhere(native)[:, 0].mean() * depth).argmin())
     crop = real[first : first + len(native), top : top + native.shape[1], left : left + native.shape[2]]

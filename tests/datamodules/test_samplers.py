@@ -14,6 +14,7 @@ from monai.data import DataLoader
 
 from datamodules.errors import InputError
 from datamodules.samplers import ClusterBatchSampler, EpochBatchSampler, RandomBatchSampler, ShardSampler
+from tests._toy import Rows
 
 
 def _groups(sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +31,8 @@ def _flat(batches: Iterable[list[int]]) -> list[int]:
 
 def _sizes(rng: np.random.Generator) -> list[int]:
     """2 to 8 group sizes over three orders of magnitude: equal, skewed and tiny groups all occur."""
-    return np.exp(rng.uniform(0, 6, rng.integers(2, 9))).astype(int).tolist()
+    sizes: list[int] = np.exp(rng.uniform(0, 6, rng.integers(2, 9))).astype(int).tolist()
+    return sizes
 
 
 def test_every_sample_once_and_proportions_within_one_for_1500_random_group_sizes() -> None:
@@ -182,7 +184,7 @@ def test_one_process_evaluates_in_order() -> None:
 
 
 def test_loads_by_one_indexing_and_as_batch_sampler() -> None:
-    data = torch.arange(10) * 10
+    data = Rows(torch.arange(10) * 10)
     sampler = RandomBatchSampler(10, 4)
     loader = DataLoader(data, sampler=sampler, batch_size=None, collate_fn=_as_is)
     whole = [batch.tolist() for batch in loader]
@@ -217,7 +219,7 @@ class _Recorder(pl.LightningModule):
 def test_lightning_sets_the_epoch(as_batch_sampler: bool, tmp_path: object) -> None:
     labels, clusters = _groups([4, 5, 6, 7])
     sampler = ClusterBatchSampler(labels, clusters, 6, seed=8)
-    data = torch.arange(22)
+    data = Rows(torch.arange(22))
     loader = (
         DataLoader(data, batch_sampler=sampler)
         if as_batch_sampler

@@ -1,6 +1,7 @@
 """The module base: random draws are a function of the step, metrics equal scikit-learn's, losses are logged once."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def test_the_same_step_draws_the_same_whatever_came_before(monkeypatch: pytest.M
     data = ToyData()
     data.setup()
     batch = next(iter(data.train_dataloader()))
-    losses = []
+    losses: list[tuple[float, dict[str, Any]]] = []
     for history in (0, 100):
         torch.manual_seed(history)
         torch.rand(history)

@@ -12,6 +12,7 @@ def test_defaults_are_the_papers() -> None:
         module = CellLineModule()
     assert module.num_classes == 8
     assert len(module.head.layers) == 1
+    assert isinstance(module.network.backbone, torch.nn.Module)
     assert not any(parameter.requires_grad for parameter in module.network.backbone.parameters())
 
 

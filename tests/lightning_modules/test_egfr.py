@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 from torch.optim import Adam
+from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.egfr import EGFRModule, LossName, table6_loss
 from lightning_modules.losses.batch_similarity import BatchSimilarityLoss
@@ -59,7 +60,8 @@ def test_optimiser_is_the_papers() -> None:
 def test_cosine_schedule_ends_at_zero() -> None:
     configured = EGFRModule("resnet18", scale="quick", schedule="cosine", epochs=4).configure_optimizers()
     assert isinstance(configured, dict)
-    optimizer, scheduler = configured["optimizer"], configured["lr_scheduler"]
+    optimizer, scheduler = configured["optimizer"], dict(configured)["lr_scheduler"]
+    assert isinstance(scheduler, LRScheduler)
     for _ in range(4):
         optimizer.step()
         scheduler.step()

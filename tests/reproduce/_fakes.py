@@ -49,7 +49,7 @@ SPEC = TableSpec(
     ),
     classes=("benign", "malignant"),
 )
-DATA = {
+DATA: dict[str, Any] = {
     "name": "embedded",
     "kind": "real annotations and patients, rendered intensities",
     "task": "malignancy",

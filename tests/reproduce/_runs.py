@@ -4,6 +4,7 @@ In: a folder. Out: it, filled; what the dashboard's tests look at.
 """
 
 from pathlib import Path
+from typing import Any
 
 from reproduce._cell import code_sha256
 from tests.reproduce._fakes import DATA, SKILLS, content, predictions, slices, write
@@ -16,7 +17,7 @@ PATIENTS = 40
 
 def make_runs(folder: Path) -> Path:
     """Fill ``folder`` with runs."""
-    fresh = {"code_sha256": code_sha256("egfr")}
+    fresh: dict[str, Any] = {"code_sha256": code_sha256("egfr")}
     for seed in (0, 1):
         for row, skill in EGFR_ROWS.items():
             _write(folder / "egfr-quick", row, skill, seed, **fresh)
@@ -24,7 +25,7 @@ def make_runs(folder: Path) -> Path:
         _write(folder / "egfr-paper", row, skill, 0, preset="paper", data=ORIGINAL, **fresh)
     _write(folder / "quadsnet-quick", "qn", "ml-bt", 0, key="quadsnet", table="3")  # of other code: stale
     stated = {"metrics": {"patient/auc": 0.8}, "ci": {"patient/auc": [0.7, 0.9, "bootstrap-patient", 50]}}
-    own = {"table": "own", "row_label": EVIL, "predictions": None, **stated}
+    own: dict[str, Any] = {"table": "own", "row_label": EVIL, "predictions": None, **stated}
     place = folder / "own-study" / "results" / "egfr" / "own"
     write(place, content("odd", 0, **own, **fresh), None)
     broken = folder / "broken" / "results" / "egfr" / "5"
@@ -35,7 +36,7 @@ def make_runs(folder: Path) -> Path:
     return folder
 
 
-def _write(run: Path, row: str, skill: str, seed: int, **changes: object) -> None:
+def _write(run: Path, row: str, skill: str, seed: int, **changes: Any) -> None:
     key, table = str(changes.get("key", "egfr")), str(changes.get("table", "5"))
     frame = predictions(SKILLS[skill], seed, slices(patients=PATIENTS))
     write(run / "results" / key / table, content(row, seed, **changes), frame)

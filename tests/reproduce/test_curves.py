@@ -12,7 +12,7 @@ from reproduce._stats import Cases
 def cases(seed: int = 0, n: int = 300, patients: int = 40) -> Cases:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, n)
-    scores = np.round(np.clip(0.5 + 0.25 * (labels - 0.5) + rng.normal(0, 0.2, n), 0, 1), 2)
+    scores = np.round(np.clip(0.5 + 0.25 * (labels - 0.5) + rng.normal(0, 0.2, n), 0, 1), 2).astype(np.float64)
     return Cases(np.arange(n).astype(str), rng.integers(0, patients, n).astype(str), labels, scores)
 
 

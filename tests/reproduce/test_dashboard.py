@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,7 @@ def test_intervals_are_in_the_unit_shown(found: _compared.Comparison) -> None:
     shown = [line for line in found.lines if line.low is not None]
     assert len(shown) > 6
     for line in shown:
+        assert line.low is not None
         assert line.value is not None
         assert line.high is not None
         assert line.low <= line.value <= line.high
@@ -231,7 +233,7 @@ def test_a_workspace_without_an_account_is_refused_before_anything_is_read(
 
 def test_pipes_do_not_break_the_workspace_s_table(tmp_path: Path) -> None:
     frame = predictions(SKILLS["ml-bt"], 0, slices(patients=30))
-    changes = {"row_label": "a | b", "ci": {}, "metrics": {"image/auc": 0.5}, "data": DATA}
+    changes: dict[str, Any] = {"row_label": "a | b", "ci": {}, "metrics": {"image/auc": 0.5}, "data": DATA}
     write(tmp_path / "egfr" / "own", content("odd", 0, table="own", **changes), frame)
     lines = compare([tmp_path], resamples=20).lines
     text = _workspace.markdown("egfr", "own", list(lines)).splitlines()

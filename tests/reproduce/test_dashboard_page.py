@@ -16,6 +16,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from reproduce._compared import compare
 from reproduce._dashboard_page import dashboard
+from tests._present import present
 from tests.reproduce._runs import EVIL, make_runs
 
 Browser = webdriver.Chrome
@@ -23,12 +24,14 @@ Browser = webdriver.Chrome
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if None in programs:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
         reason = "no chromium and chromedriver: apt-get install chromium chromium-driver"
-        pytest.fail(reason) if os.environ.get("MEDREPRO_REQUIRE_BROWSER") else pytest.skip(reason)
+        if os.environ.get("MEDREPRO_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
+    options.binary_location = chromium
     for word in (
         "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,1000",
         "--proxy-server=127.0.0.1:9",  # whatever the page might want to load, it cannot
@@ -36,7 +39,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     ):  # fmt: skip
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=programs[1]))
+    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
     yield found
     found.quit()
 
@@ -108,7 +111,7 @@ def test_each_filter_leaves_what_it_says(page: Browser) -> None:
         assert options
         left = 0
         for value in options:
-            choose(page, name, value)
+            choose(page, name, present(value))
             rows = visible(page, name)
             assert rows
             assert {found for (found,) in rows} == {value}

@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from reproduce import _cli, egfr
+from reproduce._command import Options
 from reproduce._egfr import comparators
 from reproduce._egfr.clinical import p_values
 from reproduce._egfr.measures import mean_cosines
@@ -25,7 +26,7 @@ SIZES = {
 }  # fmt: skip
 
 
-def options(*words: str) -> _cli.Options:
+def options(*words: str) -> Options:
     (found,) = _cli.parse(egfr.COMMAND, list(words))
     return found
 

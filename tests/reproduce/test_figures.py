@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
+from reproduce._drawing import Figure
 from reproduce._figures import learning_figure, standard_figures
 from reproduce._panels import calibration_figure, confusion_figure, roc_figure, row_slots
 from reproduce._spec import Column, Level, RowSpec, TableSpec
 from reproduce._style import BASELINE
 from reproduce._tables import TableView, build_table
+from tests._present import present
 from tests.reproduce._fakes import SPEC, content, history, make_results, slices, write
 
 
@@ -22,7 +24,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> TableView:
     return build_table(SPEC, results, resamples=100)
 
 
-def words(figure: object) -> list[str]:
+def words(figure: Figure) -> list[str]:
     return [note.get_text() for axis in figure.canvas.axes for note in axis.texts]
 
 
@@ -47,11 +49,11 @@ def test_roc_states_the_auc_of_the_table(view: TableView) -> None:
     assert figure is not None
     estimates = [row.cells[2].estimate for row in view.rows]
     said = words(figure)
-    assert f"AUC {estimates[0].value:.3f}" in said
-    assert f"AUC {estimates[3].value:.3f}" in said
-    assert f"diameter alone {estimates[4].value:.3f}" in said
+    assert f"AUC {present(estimates[0]).value:.3f}" in said
+    assert f"AUC {present(estimates[3]).value:.3f}" in said
+    assert f"diameter alone {present(estimates[4]).value:.3f}" in said
     assert len(figure.canvas.axes) == 2
-    assert len(roc_figure(view, 1).canvas.axes) == 1
+    assert len(present(roc_figure(view, 1)).canvas.axes) == 1
 
 
 def test_a_method_keeps_its_colour_in_every_figure(view: TableView) -> None:
@@ -59,7 +61,7 @@ def test_a_method_keeps_its_colour_in_every_figure(view: TableView) -> None:
     assert slots["diameter"] == BASELINE
     assert slots["ce-rs"] != slots["ml-bt"]
     for make in (roc_figure, calibration_figure, learning_figure):
-        figure = make(view, 6)
+        figure = present(make(view, 6))
         colours = {line.get_color() for axis in figure.canvas.axes for line in axis.lines}
         assert {slots["ce-rs"].light, slots["ml-bt"].light} <= colours
 
@@ -67,7 +69,7 @@ def test_a_method_keeps_its_colour_in_every_figure(view: TableView) -> None:
 def test_confusion_counts(view: TableView, tmp_path: Path) -> None:
     figure = confusion_figure(view, 6)
     assert figure is not None
-    frames = [view.evidence.rows["ce-rs"][seed, 0].predictions.frame for seed in (0, 1)]
+    frames = [present(view.evidence.rows["ce-rs"][seed, 0].predictions).frame for seed in (0, 1)]
     mean = np.mean([confusion_matrix(f.label, f.prob_1 >= 0.5) for f in frames], axis=0)
     shares = mean / mean.sum(axis=1, keepdims=True)
     expected = [f"{shares[i, j]:.0%}\n{mean[i, j]:,.0f}" for i in (0, 1) for j in (0, 1)]
@@ -84,7 +86,7 @@ def test_learning_curves_are_means_over_runs(view: TableView) -> None:
         "validation auc",
     ]
     expected = np.mean([history(1.0, seed)["train/loss"] for seed in (0, 1)], axis=0)
-    np.testing.assert_allclose(figure.canvas.axes[0].lines[0].get_ydata(), expected)
+    np.testing.assert_allclose(np.asarray(figure.canvas.axes[0].lines[0].get_ydata()), expected)
 
 
 def test_one_epoch_is_no_curve(tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def many_classes(folder: Path) -> TableView:
 
 def test_many_classes(tmp_path: Path) -> None:
     view = many_classes(tmp_path)
-    frames = [result.predictions.frame for result in view.results]
+    frames = [present(result.predictions).frame for result in view.results]
     figures = {figure.id: figure for figure in standard_figures(view)}
     assert [axis.get_title(loc="left") for axis in figures["roc"].canvas.axes] == list(view.spec.classes)
     expected = np.mean([roc_auc_score(frame.label == 3, frame.prob_3) for frame in frames])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def cell(folder: Path, runtime: Runtime = PLAIN, **train: object) -> Cell:
     return Cell("egfr", "5", "toy", "a toy", 0, 0, "smoke", config, str(folder), runtime=runtime)
 
 
-def fit(job: Cell, make: Callable[[], ToyModule], **data: int) -> Outcome:
+def fit(job: Cell, make: Callable[[], ToyModule], **data: Any) -> Outcome:
     outcome = train_cell(job, make, ToyData(**data), lambda *_: None, lambda: False)
     assert outcome is not None
     return outcome

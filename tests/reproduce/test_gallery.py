@@ -1,18 +1,21 @@
 """Examples: slices, photographs, volumes; right before wrong; scale bars in mm."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from datamodules.errors import InputError
+from reproduce._drawing import Figure
 from reproduce._gallery import SCALE_LABEL, Example, gallery
 
 
-def example(shape: tuple[int, ...] = (1, 32, 32), **how: object) -> Example:
-    values = {"truth": "malignant", "predicted": "malignant", "probability": 0.93} | how
+def example(shape: tuple[int, ...] = (1, 32, 32), **how: Any) -> Example:
+    values: dict[str, Any] = {"truth": "malignant", "predicted": "malignant", "probability": 0.93} | how
     return Example(np.random.default_rng(0).random(shape), **values)
 
 
-def words(figure: object) -> list[str]:
+def words(figure: Figure) -> list[str]:
     return [note.get_text() for axis in figure.canvas.axes for note in axis.texts]
 
 

@@ -39,7 +39,12 @@ def test_entries_are_taken_in_order_and_each_once(queue: Queue) -> None:
     queue.fill(["a", "b", "c"])
     queue.fill(["b", "c", "d"])  # another machine's command
     seen = []
-    while queue.take(lambda trial: seen.append(trial.user_attrs[ENTRY]) or 0.0):
+
+    def note(trial: Trial) -> float:
+        seen.append(trial.user_attrs[ENTRY])
+        return 0.0
+
+    while queue.take(note):
         pass
     assert seen == ["a", "b", "c", "d"]
     assert states(queue) == ["COMPLETE"] * 4
@@ -178,7 +183,8 @@ def test_who_joins_must_run_the_same_in_the_same_folder(queue: Queue, tmp_path: 
 def test_why_there_is_a_turn(queue: Queue, tmp_path: Path) -> None:
     """Optuna 5 alone lets two workers take one trial on SQLite; once it does not, the turn may go."""
     queue.fill(["a"])
-    number, other, taken = queue.trials()[0]._trial_id, open_storage(Address(queue_url(tmp_path), "toy")), []
+    number, other = queue.trials()[0]._trial_id, open_storage(Address(queue_url(tmp_path), "toy"))
+    taken: list[bool] = []
 
     @sqlalchemy.event.listens_for(queue.storage.engine, "before_cursor_execute")
     def between_reading_and_writing(connection: object, cursor: object, statement: str, *rest: object) -> None:

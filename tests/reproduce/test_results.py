@@ -10,6 +10,7 @@ import pytest
 from datamodules.errors import InputError
 from reproduce._results import Current, Predictions, read_result, read_results
 from reproduce._spec import Level, Subset
+from tests._present import present
 from tests.reproduce._fakes import LEVELS, content, make_results, predictions, slices, write
 
 BY_NAME = {level.name: level for level in LEVELS}
@@ -64,7 +65,7 @@ def test_predictions_are_checked_when_they_are_needed(tmp_path: Path, frame: pd.
 
 def test_scores_of_model_and_baselines(frame: pd.DataFrame) -> None:
     found = Predictions(frame, "here")
-    np.testing.assert_array_equal(found.scores(), frame[["prob_0", "prob_1"]])
+    np.testing.assert_array_equal(present(found.scores()), frame[["prob_0", "prob_1"]])
     np.testing.assert_array_equal(found.scores("pixel-count"), frame["baseline_pixel-count"])
     assert found.scores("radiomics") is None
     assert Predictions(frame.drop(columns=["prob_0", "prob_1"]), "here").scores() is None
@@ -82,7 +83,7 @@ def test_class_columns_are_in_numerical_order() -> None:
 
 def test_patients_score_is_the_largest_nodule_mean(frame: pd.DataFrame) -> None:
     found = Predictions(frame, "here")
-    cases = found.cases(BY_NAME["patient"], BY_NAME, found.scores())
+    cases = found.cases(BY_NAME["patient"], BY_NAME, present(found.scores()))
     nodules = frame.groupby(["patient_id", "nodule_id"])[["label", "prob_1"]].mean().reset_index()
     expected = nodules.groupby("patient_id")[["label", "prob_1"]].max()
     assert cases is not None
@@ -93,13 +94,13 @@ def test_patients_score_is_the_largest_nodule_mean(frame: pd.DataFrame) -> None:
 
 def test_nodules_keep_their_patient_and_subsets_their_bounds(frame: pd.DataFrame) -> None:
     found = Predictions(frame, "here")
-    cases = found.cases(BY_NAME["nodule"], BY_NAME, found.scores(), Subset("diameter_mm", 8, 15))
+    cases = found.cases(BY_NAME["nodule"], BY_NAME, present(found.scores()), Subset("diameter_mm", 8, 15))
     inside = frame[(frame.diameter_mm >= 8) & (frame.diameter_mm < 15)].drop_duplicates("nodule_id")
     assert cases is not None
     assert sorted(cases.ids) == sorted(inside.nodule_id)
     assert [name.split("-")[0] for name in cases.ids] == cases.patients.tolist()
-    assert found.cases(BY_NAME["nodule"], BY_NAME, found.scores(), Subset("diameter_mm", 900, 901)) is None
-    assert found.cases(BY_NAME["nodule"], BY_NAME, found.scores(), Subset("volume", 0, 1)) is None
+    assert found.cases(BY_NAME["nodule"], BY_NAME, present(found.scores()), Subset("diameter_mm", 900, 901)) is None
+    assert found.cases(BY_NAME["nodule"], BY_NAME, present(found.scores()), Subset("volume", 0, 1)) is None
 
 
 def test_levels_without_their_columns_are_told(frame: pd.DataFrame) -> None:
@@ -114,7 +115,7 @@ def test_a_group_of_two_patients_is_refused(frame: pd.DataFrame) -> None:
     torn.loc[0, "patient_id"] = "somebody else"
     found = Predictions(torn, "ce.json")
     with pytest.raises(InputError, match=r"ce\.json: nodule_id 'N' belongs to more than one patient"):
-        found.cases(BY_NAME["nodule"], BY_NAME, found.scores())
+        found.cases(BY_NAME["nodule"], BY_NAME, present(found.scores()))
 
 
 def test_only_numbers_are_columns(frame: pd.DataFrame) -> None:

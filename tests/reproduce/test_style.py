@@ -27,7 +27,8 @@ def linear(colour: str) -> np.ndarray:
 
 def seen(colour: str, eyes: str) -> np.ndarray:
     light = np.clip(BLINDNESS[eyes] @ linear(colour), 0, 1)
-    return rgb2lab(np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055))
+    lab: np.ndarray = rgb2lab(np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055))
+    return lab
 
 
 def contrast(colour: str, paper: str) -> float:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_stale_results_never_mix_with_fresh_ones(tmp_path: Path) -> None:
         ({"table": "6"}, r"several tables: \['egfr 5', 'egfr 6'\]"),
     ],
 )
-def test_protocols_are_not_mixed(tmp_path: Path, change: dict[str, object], words: str) -> None:
+def test_protocols_are_not_mixed(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     results = make_results(tmp_path / "a", rows=("ce-rs",), seeds=(0,), patients=5)
     results += make_results(tmp_path / "b", rows=("ce-bt",), seeds=(0,), patients=5, **change)
     with pytest.raises(InputError, match=words):

@@ -49,7 +49,9 @@ def test_an_outcome_says_all_a_result_needs(tmp_path: Path) -> None:
         "size",
     } == set(frame)
     assert [len(outcome.history[name]) for name in ("train/loss", "val/loss", "val/auc")] == [2, 2, 2]
-    assert 0 <= outcome.metrics["train/auc"] <= 1
+    auc = outcome.metrics["train/auc"]
+    assert isinstance(auc, float)
+    assert 0 <= auc <= 1
     assert outcome.parameters == sum(p.numel() for p in ToyModule().parameters())
     assert (tmp_path / "cells/5/toy__0__0/model.ckpt").is_file()
     assert not (tmp_path / "cells/5/toy__0__0/last.ckpt").exists()

@@ -1,5 +1,6 @@
 """The search for the ensemble's weights: a sharp optimum, regret beside random search, the command."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.stats import norm
 
 from reproduce._multiscale.weights import auc, combine, grid_search, simplex_grid
 from sweeps import multiscale as sweep
+from sweeps.study import Study
 
 
 def test_the_budget_is_a_fifth_of_the_grid() -> None:
@@ -100,7 +102,12 @@ def test_a_run_without_predictions_is_one_line(tmp_path: Path, capsys: pytest.Ca
 
 def test_the_auc_term_has_a_study_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[object] = []
-    monkeypatch.setattr(sweep, "run", lambda key, studies, args: called.append((key, list(studies), args)) or 0)
+
+    def run(key: str, studies: Mapping[str, Study], args: list[str] | None) -> int:
+        called.append((key, list(studies), args))
+        return 0
+
+    monkeypatch.setattr(sweep, "run", run)
     for words in (["--study", "auc-term"], ["--study=auc-term", "--trials", "2"]):
         assert sweep.main(words) == 0
     assert called == [

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from reproduce._queue import ERROR, WORKER
 from sweeps import cellline, egfr
 from sweeps._outputs import parameters, spread, trials_table, write_best, write_plots
+from sweeps.study import Choice
 
 
 def trial(number: int, value: float | None, **more: object) -> FrozenTrial:
@@ -48,7 +49,9 @@ def test_named_choices_become_values_again(tmp_path: Path) -> None:
         value=0.9,
         params={"datamodule.batch_size": 32, "module.hidden": "256-128"},
         distributions={
-            axis.name: optuna.distributions.CategoricalDistribution(list(axis.values)) for axis in study.space
+            axis.name: optuna.distributions.CategoricalDistribution(list(axis.values))
+            for axis in study.space
+            if isinstance(axis, Choice)
         },
     )
     assert parameters(study, best) == {"datamodule.batch_size": 32, "module.hidden": [256, 128]}

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from sweeps._pruning import PruningCallback
+from tests._toy import Rows
 
 EPOCHS = 4
 
@@ -20,7 +21,8 @@ class Falling(pl.LightningModule):
         self.start, self.layer = start, nn.Linear(1, 1)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        return self.layer(batch).sum()
+        loss: Tensor = self.layer(batch).sum()
+        return loss
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self.log("val/auc", self.start - 0.1 * self.current_epoch)
@@ -30,7 +32,7 @@ class Falling(pl.LightningModule):
 
 
 def fit(trial: optuna.Trial, start: float, monitor: str = "val/auc") -> float:
-    data = DataLoader(torch.ones(2, 1))
+    data = DataLoader(Rows(torch.ones(2, 1)))
     trainer = pl.Trainer(
         max_epochs=EPOCHS, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, callbacks=[PruningCallback(trial, monitor)],

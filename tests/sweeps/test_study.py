@@ -78,12 +78,14 @@ def test_batch_trials_are_figure_5s_own_cells(options: Options) -> None:
     assert len(found) == 16
 
 
-def finished(options: Options, history: list[float], select: str = "last", **metrics: float) -> Cell:
+def finished(
+    options: Options, history: list[float], metrics: dict[str, float] | None = None, select: str = "last"
+) -> Cell:
     (cell, _) = egfr.STUDIES["loss"].trial_cells(options, {"module.gamma": 0.5})
     cell = replace(cell, config={**cell.config, "train": {**cell.config["train"], "select": select}})
     sham_result(cell, "val/auc", history)
     content = json.loads(cell.path.read_text())
-    cell.path.write_text(json.dumps({**content, "metrics": metrics}))
+    cell.path.write_text(json.dumps({**content, "metrics": metrics or {}}))
     return cell
 
 
@@ -93,8 +95,8 @@ def test_the_score_is_the_validation_metric_of_the_epoch_that_counts(options: Op
 
 
 def test_the_score_does_not_see_the_test_part(options: Options) -> None:
-    worst = score(finished(options, [0.8], **{"image/auc": 0.0, "patient/auc": 0.0}), "val/auc")
-    best = score(finished(options, [0.8], **{"image/auc": 1.0, "patient/auc": 1.0}), "val/auc")
+    worst = score(finished(options, [0.8], {"image/auc": 0.0, "patient/auc": 0.0}), "val/auc")
+    best = score(finished(options, [0.8], {"image/auc": 1.0, "patient/auc": 1.0}), "val/auc")
     assert worst == best == 0.8
 
 

@@ -16,19 +16,24 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return total
 
 
+def _mean(values: list[Tensor]) -> Tensor:
+    return sum(values[1:], values[0]) / len(values)
+
+
 def batch_similarity(features: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Eqs. 5-9, rows without positives or without negatives left out."""
     losses = []
     for i in range(len(features)):
-        positives, negatives = [], []
+        positives: list[Tensor] = []
+        negatives: list[Tensor] = []
         for j in range(len(features)):
             if j != i:
                 group = positives if labels[i] == labels[j] else negatives
                 group.append(cosine(features[i], features[j]) ** 2)
         if positives and negatives:
-            row = margin - sum(positives) / len(positives) + sum(negatives) / len(negatives)
+            row = margin - _mean(positives) + _mean(negatives)
             losses.append(row if row > 0 else row * 0)
-    return sum(losses) / len(losses) if losses else features.sum() * 0
+    return _mean(losses) if losses else features.sum() * 0
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

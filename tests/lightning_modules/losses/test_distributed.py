@@ -54,11 +54,13 @@ class _Model(nn.Module):
 
 def _loss(name: str, features: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     loss = LOSSES[name]()
+    inputs: tuple[Tensor, ...] = (features, logits)
     if isinstance(loss, BatchSimilarityLoss):
-        return loss(features, labels)
+        inputs = (features,)
     if isinstance(loss, CrossEntropyLoss):
-        return loss(logits, labels)
-    return loss(features, logits, labels)
+        inputs = (logits,)
+    value: Tensor = loss(*inputs, labels)
+    return value
 
 
 def _data(shards: list[list[int]]) -> list[tuple[Tensor, Tensor]]:
@@ -70,7 +72,8 @@ def _data(shards: list[list[int]]) -> list[tuple[Tensor, Tensor]]:
 
 
 def _train_step(name: str, model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, list[Tensor]]:
-    loss = _loss(name, *model(images), labels)
+    features, logits = model(images)
+    loss = _loss(name, features, logits, labels)
     loss.backward()
     return loss.item(), [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]
 

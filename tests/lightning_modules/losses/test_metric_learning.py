@@ -34,9 +34,8 @@ def _lifted(features: Tensor, labels: list[int], margin: float) -> Tensor:
     distance, losses = _distances(features), []
     for i, j in itertools.permutations(range(len(labels)), 2):
         if labels[i] == labels[j]:
-            total = sum(
-                torch.exp(margin - distance[k, n]) for k in (i, j) for n in range(len(labels)) if labels[n] != labels[k]
-            )
+            others = [(k, n) for k in (i, j) for n in range(len(labels)) if labels[n] != labels[k]]
+            total = sum((torch.exp(margin - distance[k, n]) for k, n in others), distance.new_zeros(()))
             losses.append(functional.relu(torch.log(total) + distance[i, j]) ** 2 / 2)
     return torch.stack(losses).mean()
 

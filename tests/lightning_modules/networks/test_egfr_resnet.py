@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from lightning_modules.networks.counting import trainable_count
@@ -20,11 +21,18 @@ def test_stages_halve_the_image(pool: bool, grid: int) -> None:
     assert network(torch.randn(2, 1, 64, 64)).shape == (2, network.num_features) == (2, 16)
 
 
+def conv_and_norm(unit: nn.Module) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    conv, norm = unit.children()
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    return conv, norm
+
+
 @pytest.mark.parametrize(("stride", "in_channels", "projected"), [(1, 8, False), (1, 5, True), (2, 8, True)])
 def test_a_block_is_branch_plus_shortcut(stride: int, in_channels: int, projected: bool) -> None:
     block = ResidualBlock(in_channels, 8, stride).eval()
     images = torch.randn(2, in_channels, 6, 6)
-    (first, norm1), (second, norm2) = block.branch[0], block.branch[2]
+    (first, norm1), (second, norm2) = conv_and_norm(block.branch[0]), conv_and_norm(block.branch[2])
     inner = functional.relu(norm1(functional.conv2d(images, first.weight, first.bias, stride, padding=1)))
     branch = norm2(functional.conv2d(inner, second.weight, second.bias, padding=1))
     shortcut = block.shortcut(images)

@@ -1,12 +1,12 @@
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from lightning_modules.networks import weights as weights_module
 from lightning_modules.networks.keras_mobilenet import convert
 from lightning_modules.networks.weights import (
     build_backbone,
@@ -29,10 +29,11 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def refuse(*_args: object, **_kwargs: object) -> socket.socket:
         raise OSError("network is unreachable")
 
+    module = "lightning_modules.networks.weights"
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(weights_module.huggingface_hub, "try_to_load_from_cache", lambda *_args: None)
-    monkeypatch.setattr(weights_module.urllib.request, "getproxies", dict)
-    monkeypatch.setattr(weights_module.socket, "create_connection", refuse)
+    monkeypatch.setattr(f"{module}.huggingface_hub.try_to_load_from_cache", lambda *_args: None)
+    monkeypatch.setattr(f"{module}.urllib.request.getproxies", dict)
+    monkeypatch.setattr(f"{module}.socket.create_connection", refuse)
     return tmp_path
 
 
@@ -81,7 +82,7 @@ def test_a_local_file_gives_its_weights_and_drops_the_classifier(tmp_path: Path,
 
 
 def test_a_keras_backbone_survives_saving(tmp_path: Path) -> None:
-    tensors = keras_tensors(np.random.default_rng(1), complete=False)
+    tensors: dict[str, Any] = keras_tensors(np.random.default_rng(1), complete=False)
     np.savez(tmp_path / "keras.npz", **tensors)
     first = build_backbone("mobilenetv1_100", str(tmp_path / "keras.npz"))
     save_backbone(first, tmp_path / "stage.safetensors", layout="keras")

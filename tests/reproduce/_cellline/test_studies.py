@@ -1,11 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 from reproduce._cellline.studies import BATCHES, HEADS, RESIZES
 from tests.reproduce._cellline.conftest import Run
 
 
 def test_each_study_varies_one_thing(run: Run) -> None:
-    varied = {
+    varied: dict[str, tuple[str, str, list[Any]]] = {
         "resize": ("data", "resize", list(RESIZES)),
         "head": ("module", "hidden", [list(hidden) for hidden in HEADS]),
         "batch": ("data", "batch_size", list(BATCHES)),
