@@ -78,7 +78,7 @@ class Job:
         spec: the table to fill.
         cells: what must have been run for it.
         assumptions: the card's numbered deviations that touch this run.
-        figures: extra figures from the results, after the standard ones; given the view and the run's folder.
+        figures: extra figures from the results, after the standard ones; given the view.
         prepare: fills the data cache, once, with a progress bar, before any cell needs it.
         before: jobs whose tables stand first in the same report.
     """
@@ -86,7 +86,7 @@ class Job:
     spec: TableSpec
     cells: tuple[Cell, ...]
     assumptions: tuple[str, ...] = ()
-    figures: Callable[[Any, Path], Sequence[Any]] | None = None
+    figures: Callable[[Any], Sequence[Any]] | None = None
     prepare: Callable[[], object] | None = None
     before: "tuple[Job, ...]" = ()
 

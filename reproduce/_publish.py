@@ -1,6 +1,7 @@
 """From finished cells to what the user reads: the table on the terminal, the report, the Markdown.
 
-In: a job whose cells have their result files; out: ``report.html`` and ``table.md`` in the run's folder.
+In: a job whose cells have their result files; out: ``report.html``, ``table.md`` and ``figures/*.pdf`` in
+the run's folder.
 """
 
 import json
@@ -21,7 +22,7 @@ def publish(command: Command, options: Options, job: Job, out: Path, trained: in
     """Build the table of a job's cells and write every form of it; returns the report's path."""
     earlier = [_view(command, one) for one in job.before]
     view = _view(command, job)
-    extra = job.figures(view, out) if job.figures else ()
+    extra = job.figures(view) if job.figures else ()
     page = Page(
         views=(*earlier, view),
         figures=(*standard_figures(view), *extra),
@@ -30,6 +31,8 @@ def publish(command: Command, options: Options, job: Job, out: Path, trained: in
         command=options.command,
     )
     report = write_report(out / "report.html", page)
+    for figure in page.figures:
+        figure.save(out / "figures" / f"{figure.id}.pdf")
     with atomic_write(out / "table.md") as temporary:
         temporary.write_text("\n".join(markdown_table(one) for one in (*earlier, view)))
     with atomic_write(out / "options.json") as temporary:

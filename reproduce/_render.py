@@ -57,7 +57,10 @@ def table(key: str, target: str, data: str | None = None) -> str:
     from reproduce._results import Current, read_results
     from reproduce._tables import build_table
 
-    view = build_table(job.spec, read_results(folder), Current(code_sha256(key), frozenset()))
+    results = read_results(folder)
+    if source != job.spec.number:  # a figure on a table's results: it means to show some of the rows
+        results = tuple(result for result in results if result.row in {row.id for row in job.spec.rows})
+    view = build_table(job.spec, results, Current(code_sha256(key), frozenset()))
     return markdown_table(view).rstrip() + "\n"
 
 

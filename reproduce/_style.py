@@ -89,6 +89,7 @@ def css_colours() -> dict[str, str]:
 # Any: matplotlib's stubs changed the type of the keys between 3.10 and 3.11.
 RC: Any = {
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
+    "pdf.fonttype": 42,  # letters as letters too: searchable, and what journals ask for
     "font.family": "sans-serif",
     "font.size": 9.5,
     "axes.titlesize": 9.0,

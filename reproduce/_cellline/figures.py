@@ -5,7 +5,6 @@ In: options and the ImageNet weights given, if any; out: a :class:`~reproduce._c
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reproduce._cellline.tables import table1, table3
@@ -19,11 +18,9 @@ def figure1(options: Options, weights: str) -> Job:
     """Plan Fig. 1: one image of each line, with the counts of Table 1 below."""
     counts = table1(options, weights)
 
-    def samples(view: Any, out: Path) -> Sequence["Figure"]:
+    def samples(view: Any) -> Sequence["Figure"]:
         del view
-        figure = draw_samples(counts.cells[0].config["data"])
-        figure.save(out / "figure1.png")
-        return (figure,)
+        return (draw_samples(counts.cells[0].config["data"]),)
 
     return replace(counts, spec=replace(counts.spec, number="1", title="Sample images", kind="Figure"), figures=samples)
 

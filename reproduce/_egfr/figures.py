@@ -1,6 +1,6 @@
 """Figure 4 of the egfr paper, and the examples that its trained tables show: patches of both classes.
 
-In: the records that a run used and its predictions; out: figures for the report, and as files beside it.
+In: the records that a run used and its predictions; out: figures.
 """
 
 from collections.abc import Sequence
@@ -54,11 +54,9 @@ def figure4(options: Options) -> Job:
     wanted = {row.id for row in spec.rows}
     cells = tuple(cell for cell in job.cells if cell.row in wanted)
 
-    def draw(view: TableView, out: Path) -> Sequence[Figure]:
+    def draw(view: TableView) -> Sequence[Figure]:
         del view
-        figure = samples(records(options), CLASSES[options.data])
-        figure.save(out / "figure4.pdf")
-        return (figure,)
+        return (samples(records(options), CLASSES[options.data]),)
 
     return replace(job, spec=spec, cells=cells, figures=draw)
 
@@ -96,8 +94,8 @@ class Gallery:
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def __call__(self, view: TableView, out: Path) -> Sequence[Figure]:
-        """Return the gallery, or nothing where the last row has no predictions; also saved below ``out``."""
+    def __call__(self, view: TableView) -> Sequence[Figure]:
+        """Return the gallery, or nothing where the last row has no predictions."""
         runs = view.evidence.rows.get(view.spec.rows[-1].id, {})
         result = next(iter(runs.values()), None)
         if result is None or result.predictions is None:
@@ -111,10 +109,7 @@ class Gallery:
         ]
         caption = f"{view.spec.rows[-1].label}, first run: the surest of each kind, one a patient."
         figure = gallery(found, "Examples right and wrong", caption)
-        if figure is None:
-            return ()
-        figure.save(out / "examples.png")
-        return (figure,)
+        return () if figure is None else (figure,)
 
     def _choose(
         self, labels: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], patients: npt.NDArray[np.object_]

@@ -3,6 +3,9 @@
 In: options; out: a :class:`~reproduce._command.Job`.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 from reproduce._command import Job, Options
 from reproduce._egfr.parts import CLASSES, KEY, baselines, columns, levels
 from reproduce._egfr.protocol import Recipe, assumptions, cells, preparation
@@ -44,7 +47,21 @@ def figure5(options: Options) -> Job:
         classes=CLASSES[options.data],
         notes=("The paper plots eight values and prints two of them (Sec. 3.2).",),
     )
-    return Job(spec, cells(options, "figure5", recipes), assumptions(options), prepare=preparation(options))
+    at = {recipe.row: float(size) for size, recipe in zip(BATCH_SIZES, recipes, strict=True)}
+    draw = against(at, "batch size", ("ACC, images", "AUC, patients"))
+    return Job(spec, cells(options, "figure5", recipes), assumptions(options), draw, preparation(options))
+
+
+def against(at: Mapping[str, float], title: str, labels: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    """Return what draws columns against the number that the rows vary; matplotlib is imported when it is called."""
+
+    def draw(view: Any) -> Sequence[Any]:
+        from reproduce._series import series_figure
+
+        figure = series_figure(view, at, title, labels)
+        return () if figure is None else (figure,)
+
+    return draw
 
 
 def curves(options: Options, figure: str) -> Job:
@@ -105,7 +122,8 @@ def margin(options: Options) -> Job:
         classes=CLASSES[options.data],
         notes=("Cosines are between the 512 features of test images; they end in a ReLU, so none is negative.",),
     )
-    return Job(spec, cells(options, "margin", recipes), assumptions(options), prepare=preparation(options))
+    draw = against({f"q{q}": q for q in MARGINS}, "margin q", ("AUC, patients", "mean cosine, other class"))
+    return Job(spec, cells(options, "margin", recipes), assumptions(options), draw, preparation(options))
 
 
 def leakage(options: Options) -> Job:

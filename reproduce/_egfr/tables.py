@@ -4,7 +4,6 @@ In: options; out: a :class:`~reproduce._command.Job`. The paper's numbers come f
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from reproduce._command import Job, Options
@@ -100,13 +99,13 @@ def table6(options: Options) -> Job:
     return Job(spec, cells(options, "6", recipes), assumptions(options), drawn(options), preparation(options))
 
 
-def drawn(options: Options) -> Callable[[Any, Path], Sequence[Any]]:
+def drawn(options: Options) -> Callable[[Any], Sequence[Any]]:
     """Return what draws a trained table's examples; matplotlib is imported when it is called."""
 
-    def draw(view: Any, out: Path) -> Sequence[Any]:
+    def draw(view: Any) -> Sequence[Any]:
         from reproduce._egfr.figures import Gallery
 
-        return Gallery(options)(view, out)
+        return Gallery(options)(view)
 
     return draw
 

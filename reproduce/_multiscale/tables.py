@@ -265,8 +265,8 @@ def samples(options: Options, number: str, classes: Sequence[str]) -> Job:
         source=f"figure-{number}",  # the number alone is a table's
     )
 
-    def draw(view: object, out: object) -> Sequence[object]:
-        del view, out
+    def draw(view: object) -> Sequence[object]:
+        del view
         return figures.sample_galleries(classes, options.cache_dir)
 
     return Job(spec, counted(options, spec.source, rows), assumptions(options)[:1], figures=draw)

@@ -4,7 +4,6 @@ In: finished cells; out: figures. Maps are read from what the explained cells ke
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,17 @@ GALLERY = "grad-cam-plus-plus-fine"
 CASES = 6  # of each class in Figure 11
 TILE, BETWEEN, HEAD, FOOT = 0.78, 0.3, 0.35, 0.55  # inches: a picture, the gap between nodules, room above and below
 
-Draw = Callable[[Any, Path], Sequence[Any]]
+Draw = Callable[[Any], Sequence[Any]]
 Maps = dict[str, np.ndarray[Any, Any]]
 
 
 def explanations(cells: Sequence[Cell]) -> Draw:
-    """Return what draws the nodules x methods figure and the gallery of one method, and saves both as files."""
+    """Return what draws the nodules x methods figure and the gallery of one method."""
 
-    def draw(view: Any, out: Path) -> Sequence[Any]:
+    def draw(view: Any) -> Sequence[Any]:
         labels = {row.id: row.label for row in view.rows}
         kept = {row: _kept(cells, row) for row in labels}
-        found = [figure for figure in (_matrix(kept, labels), _gallery(kept[GALLERY])) if figure is not None]
-        for figure in found:
-            figure.save(out / f"{figure.id}.png")
-        return found
+        return [figure for figure in (_matrix(kept, labels), _gallery(kept[GALLERY])) if figure is not None]
 
     return draw
 
@@ -40,14 +36,14 @@ def explanations(cells: Sequence[Cell]) -> Draw:
 def summary(ours: Job, explained: Job) -> Draw:
     """Return what draws the network's ROC and learning curves, then the explanations."""
 
-    def draw(view: Any, out: Path) -> Sequence[Any]:
+    def draw(view: Any) -> Sequence[Any]:
         from reproduce._figures import standard_figures
         from reproduce._results import read_result
         from reproduce._tables import build_table
 
         network = build_table(ours.spec, [read_result(cell.path) for cell in ours.cells])
         shown = [figure for figure in standard_figures(network) if figure.id != "forest"]
-        return [*shown, *explanations(explained.cells)(view, out)]
+        return [*shown, *explanations(explained.cells)(view)]
 
     return draw
 
@@ -55,7 +51,7 @@ def summary(ours: Job, explained: Job) -> Draw:
 def cases(options: Options, cells: Sequence[Cell]) -> Draw:
     """Return what draws Figure 11: the most certain nodules of each class, right first, with their readers' ratings."""
 
-    def draw(view: Any, out: Path) -> Sequence[Any]:
+    def draw(view: Any) -> Sequence[Any]:
         del view
         from datamodules.prepared_data import datamodule_for
         from datamodules.segradcam import SEGradCAMDataModule
@@ -82,10 +78,7 @@ def cases(options: Options, cells: Sequence[Cell]) -> Draw:
             )
         ]
         figure = gallery(examples, "Cases", "The surest nodules of each class; readers' malignancy ratings, diameter.")
-        if figure is None:
-            return []
-        figure.save(out / f"{figure.id}.png")
-        return [figure]
+        return [] if figure is None else [figure]
 
     return draw
 

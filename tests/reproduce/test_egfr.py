@@ -126,6 +126,9 @@ def test_a_run_from_data_to_report_and_its_reuse(
     html = report.read_text()
     assert "http://" not in html.replace("http://www.w3.org", "")
     assert "other data" in html
+    drawn = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert drawn >= {"roc.pdf", "confusion.pdf", "calibration.pdf", "forest.pdf"}
+    assert all(path.read_bytes().startswith(b"%PDF") for path in (tmp_path / "run" / "figures").iterdir())
     files = sorted((tmp_path / "run" / "results").rglob("*.json"))
     assert len(files) == 4
     result = json.loads(files[0].read_text())

@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from reproduce._drawing import Figure
-from reproduce._figures import learning_figure, standard_figures
+from reproduce._figures import standard_figures
+from reproduce._learning import learning_figure
 from reproduce._panels import calibration_figure, confusion_figure, roc_figure, row_slots
 from reproduce._spec import Column, Level, RowSpec, TableSpec
 from reproduce._style import BASELINE

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from defusedxml import ElementTree
 
 from reproduce._cellline.figures import draw_samples
@@ -13,13 +11,6 @@ def test_figure_1_shows_one_image_of_each_line(run: Run) -> None:
     assert text.count("<image") == text.count("image") or "image" in text
     assert len(figure.canvas.axes) == 8
     assert [axis.get_title() for axis in figure.canvas.axes][:2] == ["COLO-704", "COLO-704rCDDP1000"]
-
-
-def test_figure_1_is_also_saved(run: Run, tmp_path: Path) -> None:
-    job = run("--figure", "1", execute=False)
-    assert job.figures is not None
-    job.figures(None, tmp_path)
-    assert (tmp_path / "figure1.png").stat().st_size > 5000
 
 
 def test_figure_3_is_table_3s_networks(run: Run) -> None:
