@@ -30,12 +30,14 @@ def classes() -> tuple[type, type]:
 
 
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
-    """Run one cell: count, derive from other cells, or train."""
-    from reproduce._cellline import compute, derived
+    """Run one cell: count, derive from other cells, do without a network, or train."""
+    from reproduce._cellline import baselines, compute, derived
 
     kind = cell.config["train"].get("derived", "")
     if kind == "counts":
         return derived.count_images(cell)
+    if "baseline" in cell.config["train"]:
+        return baselines.execute_baseline(cell)
     return (derived.execute_derived if kind else compute.execute_trained)(cell, report, stop)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from reproduce._cell import Cell
+from reproduce._cellline import baselines
 from reproduce._cellline.bases import derive
 from reproduce._cellline.protocol import EMBEDDED, STRATEGIES, Recipe, Start, assumptions, cell, cells, folds, seeds
 from reproduce._command import Job, Options
@@ -106,7 +107,9 @@ def trained_job(
         for recipe in recipes
     ]
     able = [recipe for recipe in recipes if recipe.start != "imagenet" or weights]
-    return job(options, number, title, rows, cells(options, number, able, weights), **rest)
+    below, trivial = baselines.planned(options, number, recipes)
+    planned = (*cells(options, number, able, weights), *trivial)
+    return job(options, number, title, [*rows, *below], planned, **rest)
 
 
 AUGMENTED = {"none": "no augmentation", "nearest": "width shift, nearest", "constant": "width shift, constant"}
@@ -209,7 +212,9 @@ def table6(options: Options, weights: str) -> Job:
     ]
     rows = [RowSpec(pair.row, pair.label, printed("6", pair.row)) for pair in pairs]
     rows.append(RowSpec("average", "Average", printed("6", "average")))
-    return job(options, "6", "Two-class authentication", rows, [*planned, *averages], ranked=False)
+    below, trivial = baselines.planned(options, "6", pairs)
+    done = [*planned, *averages, *trivial]
+    return job(options, "6", "Two-class authentication", [*rows, *below], done, ranked=False)
 
 
 PAIRS = ("colo-704", "efo-21", "efo-27", "ukf-nb-3")

@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 
 from reproduce import _cli, _experiment, cellline
+from reproduce._cell import Cell
 from reproduce._command import Job
 
 Run = Callable[..., Job]
+
+
+def networks(job: Job) -> list[Cell]:
+    """Return the cells that train a network or follow from some: all but the baselines'."""
+    return [cell for cell in job.cells if "baseline" not in cell.config["train"]]
 
 
 @pytest.fixture(scope="session")

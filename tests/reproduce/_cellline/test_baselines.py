@@ -1,0 +1,76 @@
+"""The rows without a network: fitted on the fold's own training images, against plain loops and scikit-learn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from datamodules.cellline import CellLineDataModule
+from reproduce._cellline.baselines import by_regression, grey_levels
+from tests.reproduce._cellline.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def frames(run: Run) -> dict[str, pd.DataFrame]:
+    job = run("--table", "2", rows=("majority", "grey"))
+    found = {cell.row: cell for cell in job.cells if cell.row in ("majority", "grey")}
+    return {row: pd.read_parquet(cell.path.with_suffix(".parquet")) for row, cell in found.items()}
+
+
+@pytest.fixture(scope="module")
+def data(run: Run) -> CellLineDataModule:
+    (cell,) = [cell for cell in run("--table", "2", execute=False).cells if cell.row == "grey"]
+    module = CellLineDataModule(**cell.config["data"])
+    module.setup()
+    return module
+
+
+def test_they_predict_the_test_images_of_the_rows_they_stand_below(run: Run, frames: dict[str, pd.DataFrame]) -> None:
+    job = run("--table", "2", rows=("ix",))
+    (network,) = [cell for cell in job.cells if cell.row == "ix"]
+    theirs = pd.read_parquet(network.path.with_suffix(".parquet"))
+    for frame in frames.values():
+        for name in ("sample_id", "patient_id", "label"):
+            assert frame[name].tolist() == theirs[name].tolist()
+        np.testing.assert_allclose(frame.filter(like="prob_").sum(axis=1), 1)
+
+
+def test_majority_is_scikit_learns_prior(frames: dict[str, pd.DataFrame], data: CellLineDataModule) -> None:
+    fitted = np.concatenate([data.parts.train, data.parts.val])
+    prior = DummyClassifier(strategy="prior").fit(np.zeros((len(fitted), 1)), data.records.labels[fitted])
+    expected = prior.predict_proba(np.zeros((len(data.parts.test), 1)))
+    np.testing.assert_allclose(frames["majority"].filter(like="prob_"), expected)
+
+
+def test_grey_levels_against_a_plain_loop() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 2, 5, 4), dtype=np.uint8)
+    found = grey_levels(images)
+    assert found.shape == (3, 14)
+    for image, row in zip(images, found, strict=True):
+        for channel, values in enumerate(image.astype(float)):
+            expected = [values.mean(), values.std(), *(np.percentile(values, p) for p in (5, 25, 50, 75, 95))]
+            np.testing.assert_allclose(row[channel::2], expected)
+
+
+def test_grey_levels_know_no_shape() -> None:
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (1, 1, 8, 8), dtype=np.uint8)
+    shuffled = rng.permutation(image.ravel()).reshape(image.shape)
+    np.testing.assert_allclose(grey_levels(image), grey_levels(shuffled))
+
+
+def test_a_class_that_was_not_fitted_gets_no_probability() -> None:
+    features = np.array([[0.0], [0.1], [1.0], [1.1]])
+    scores = by_regression(features, np.array([0, 0, 2, 2]), np.array([[0.0], [1.0]]), classes=3)
+    np.testing.assert_array_equal(scores[:, 1], 0)
+    np.testing.assert_array_equal(scores.argmax(axis=1), [0, 2])
+
+
+def test_no_setting_of_a_network_runs_them_again(run: Run) -> None:
+    for words in (["--epochs", "2"], ["--module.lr", "0.5"]):
+        usual, changed = (
+            {cell.row: cell.config_sha256 for cell in run("--table", "2", *more, execute=False).cells}
+            for more in ([], words)
+        )
+        assert usual["grey"] == changed["grey"]
+        assert usual["ix"] != changed["ix"]
