@@ -15,7 +15,7 @@ KEY = "multiscale"
 EMBEDDED = "embedded"
 FOLDS = 5
 SCALES = (32, 48, 64)
-Kind = Literal["classifier", "segmenter", "ensemble", "count"]
+Kind = Literal["classifier", "segmenter", "ball", "ensemble", "count"]
 Block = dict[str, dict[str, Any]]
 
 # What each preset changes of the defaults of module, datamodule and training, which are the paper's.
@@ -110,7 +110,11 @@ def counted(options: Options, table: str, rows: Sequence[tuple[str, str]]) -> tu
 
 
 def _cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int) -> Cell:
-    preset = (SEGMENTER if recipe.kind == "segmenter" else CLASSIFIER)[options.preset]
+    preset = (SEGMENTER if recipe.kind in ("segmenter", "ball") else CLASSIFIER)[options.preset]
+    if recipe.kind == "ball":  # no setting of a network or of its training touches it
+        data = _data(options, preset, recipe, seed, fold)
+        config = {"kind": "ball", "module": recipe.module, "data": data, "train": {"epochs": 0}}
+        return _make(options, table, recipe, seed, fold, config)
     epochs = options.epochs or preset["train"]["epochs"]
     module = {**preset["module"], **recipe.module, "epochs": epochs, "seed": seed, **options.module}
     train = {**preset["train"], "epochs": epochs, "precision": options.precision}

@@ -24,6 +24,7 @@ from lightning_modules.multiscale import MultiScaleModule, MultiScaleSegmenter
 from lightning_modules.networks.counting import macs, trainable_count
 from reproduce._cell import Cell
 from reproduce._fitting import train_cell
+from reproduce._multiscale.ball import judge_ball
 from reproduce._multiscale.weights import combine, grid_search
 from reproduce._outcome import Outcome
 from reproduce._training import data_block, predict
@@ -37,6 +38,8 @@ def execute(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     """Run one cell by its kind; None on ranks other than the first."""
     if cell.config["kind"] == "ensemble":
         return ensemble(cell)
+    if cell.config["kind"] == "ball":
+        return judge_ball(cell)
     config = cell.config["data"]
     data = datamodule_for(MultiScaleDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     module: dict[str, Any] = cell.config["module"]

@@ -38,6 +38,10 @@ NETWORKS = {  # Table 3's rows that are trained
     "ifm": ("IFM", {"network": "ifm"}),
     "u-net": ("U-Net (ours)", {"network": "u-net"}),
 }
+BALLS = {  # what stands below them
+    "ball": ("one", "a ball at the centre, one size"),
+    "ball-diameter": ("diameter", "a ball at the centre, of the known diameter"),
+}
 SEGMENTERS = {  # Table 4's rows
     "u-net": {"network": "u-net"},
     "kiu-net": {"network": "kiu-net"},
@@ -155,19 +159,24 @@ def table4(options: Options, rows: Sequence[str] = tuple(SEGMENTERS), title: str
     table = load_paper(KEY).table("4")
     labels = {row: table.rows[row].label for row in rows}
     recipes = [Recipe(row, labels[row], "segmenter", dict(SEGMENTERS[row]), {"masks": True}) for row in rows]
+    without = BALLS if len(rows) == len(SEGMENTERS) else {}  # a figure of curves has no use for them
+    balls = [Recipe(row, text, "ball", {"size": size}, {"masks": True}) for row, (size, text) in without.items()]
     spec = TableSpec(
         key=KEY,
         number="4",
         title=title,
         columns=tuple(Column(f"image/{name}", name, paper=name, digits=4, ci=True) for name in table.columns),
-        rows=tuple(RowSpec(row, labels[row], printed(table, row), row) for row in rows),
+        rows=(
+            *(RowSpec(row, labels[row], printed(table, row), row) for row in rows),
+            *(RowSpec(ball.row, ball.label, below=True) for ball in balls),
+        ),
         claims=_segmentation_claims(rows),
         notes=(
             "Of each case J = D / (2 - D); of means D / (2 - D) <= J <= D, which ZI-Net(DT)'s printed "
             "0.7159 and 0.8538 cannot satisfy.",
         ),
     )
-    found = cells(options, "4", recipes)
+    found = cells(options, "4", [*recipes, *balls])
     used = assumptions(options, "networks", "ifm", "level", "decoder", "quick-masks", "smoke")
     return Job(spec, found, used, prepare=preparation(options, found))
 

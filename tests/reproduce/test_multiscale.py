@@ -77,7 +77,7 @@ def test_the_paper_preset_changes_nothing_of_the_defaults() -> None:
 def test_a_quick_cell_completes_at_least_three_epochs() -> None:
     for target in TARGETS:
         for cell in multiscale.plan(options(target)).cells:
-            assert cell.config["kind"] in ("count", "ensemble") or cell.config["train"]["epochs"] >= 3
+            assert cell.config["kind"] in ("count", "ensemble", "ball") or cell.config["train"]["epochs"] >= 3
 
 
 def test_table_1_counts_the_real_annotations() -> None:
