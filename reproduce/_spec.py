@@ -82,6 +82,10 @@ class RowSpec:
     reason: str = ""
 
 
+WITHOUT_NETWORK = {"majority": "majority", "grey": "grey levels alone"}
+"""Baselines that are rows with cells of their own (``_without_network.py``): of many classes, or many data sets."""
+
+
 @dataclass(frozen=True)
 class BaselineSpec:
     """A score that stands in every result's predictions: ``baseline_<id>``, or ``baseline_<id>_<class>``.

@@ -30,13 +30,15 @@ def classes() -> tuple[type, type]:
 
 
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
-    """Run one cell: count what Tables I and II count, train the rest."""
+    """Run one cell: count what Tables I and II count, do without a network, or train."""
     from reproduce._quadsnet import compute
 
     if cell.table == "1":
         return compute.count_images(cell)
     if cell.table == "2":
         return compute.count_parameters(cell)
+    if "baseline" in cell.config["train"]:
+        return compute.without_network(cell)
     return compute.train(cell, report, stop)
 
 

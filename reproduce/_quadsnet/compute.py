@@ -19,6 +19,7 @@ from lightning_modules.quadsnet import QuadSNetModule
 from reproduce._cell import Cell
 from reproduce._fitting import train_cell
 from reproduce._training import Outcome, data_block
+from reproduce._without_network import predict_without_network
 
 NO_DATA = {"name": "none", "kind": "networks only", "task": "none", "tier": "embedded", "sha256": ""}
 
@@ -40,6 +41,13 @@ def train(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], b
         return None
     about = {"classes": list(data.records.classes), "class_counts": list(data.class_counts)}
     return replace(outcome, data={**outcome.data, **about, "duplicates": duplicates_sentence(data.copies)})
+
+
+def without_network(cell: Cell) -> Outcome:
+    """Predict the cell's test images without a network."""
+    data = QuadSNetDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    outcome = predict_without_network(data, cell.config["train"]["baseline"])
+    return replace(outcome, data={**outcome.data, "duplicates": duplicates_sentence(data.copies)})
 
 
 def count_images(cell: Cell) -> Outcome:

@@ -146,6 +146,8 @@ def _cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int) ->
         **options.datamodule,
     }
     train = {**preset["train"], "epochs": epochs, "precision": options.precision}
+    if "baseline" in recipe.module:  # no setting of a network or of its training touches it
+        module, train = {}, {"epochs": 0, **recipe.module}
     return _make(options, table, recipe, seed, fold, {"module": module, "data": data, "train": train})
 
 

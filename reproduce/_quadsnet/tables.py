@@ -23,7 +23,7 @@ from reproduce._quadsnet.protocol import (
     computed,
     preparation,
 )
-from reproduce._spec import BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
+from reproduce._spec import WITHOUT_NETWORK, BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
 
 KEY = "quadsnet"
 UNTRAINED = 0.55  # balanced accuracy of two classes at or below which a network has not learnt in its budget
@@ -253,11 +253,17 @@ def table4(options: Options) -> Job:
         label = row.label if cited or theta not in found else f"{row.label} · {found[theta]}"
         reason = "cited by the paper, not run" if cited else _absent(theta)
         rows.append(RowSpec(row_id, label, _printed(row_id, "4"), "" if cited else "qn", reason=reason))
+    below = [
+        Recipe(f"{theta}-{name}", f"{theta.replace('theta', 'Θ')} · {text}", {"baseline": name}, source=source)
+        for theta, source in found.items()
+        for name, text in WITHOUT_NETWORK.items()
+    ]
+    rows += [RowSpec(recipe.row, recipe.label, below=True) for recipe in below]
     spec = TableSpec(
         KEY, "4", "QuadSNet and the latest methods", metric_columns(TABLE_4), tuple(rows),
         notes=(DEFINITIONS,), mixed_data=True, ranked=False,
     )  # fmt: skip
-    return Job(spec, cells(options, "4", recipes), assumptions(options))
+    return Job(spec, cells(options, "4", [*recipes, *below]), assumptions(options))
 
 
 def figure2(options: Options) -> Job:

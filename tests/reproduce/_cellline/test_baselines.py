@@ -1,4 +1,4 @@
-"""The rows without a network: fitted on the fold's own training images, against plain loops and scikit-learn."""
+"""The rows without a network: fitted on the fold's own training images, against scikit-learn."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,6 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from datamodules.cellline import CellLineDataModule
-from reproduce._cellline.baselines import by_regression, grey_levels
 from tests.reproduce._cellline.conftest import Run
 
 
@@ -40,30 +39,6 @@ def test_majority_is_scikit_learns_prior(frames: dict[str, pd.DataFrame], data: 
     prior = DummyClassifier(strategy="prior").fit(np.zeros((len(fitted), 1)), data.records.labels[fitted])
     expected = prior.predict_proba(np.zeros((len(data.parts.test), 1)))
     np.testing.assert_allclose(frames["majority"].filter(like="prob_"), expected)
-
-
-def test_grey_levels_against_a_plain_loop() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, 2, 5, 4), dtype=np.uint8)
-    found = grey_levels(images)
-    assert found.shape == (3, 14)
-    for image, row in zip(images, found, strict=True):
-        for channel, values in enumerate(image.astype(float)):
-            expected = [values.mean(), values.std(), *(np.percentile(values, p) for p in (5, 25, 50, 75, 95))]
-            np.testing.assert_allclose(row[channel::2], expected)
-
-
-def test_grey_levels_know_no_shape() -> None:
-    rng = np.random.default_rng(1)
-    image = rng.integers(0, 256, (1, 1, 8, 8), dtype=np.uint8)
-    shuffled = rng.permutation(image.ravel()).reshape(image.shape)
-    np.testing.assert_allclose(grey_levels(image), grey_levels(shuffled))
-
-
-def test_a_class_that_was_not_fitted_gets_no_probability() -> None:
-    features = np.array([[0.0], [0.1], [1.0], [1.1]])
-    scores = by_regression(features, np.array([0, 0, 2, 2]), np.array([[0.0], [1.0]]), classes=3)
-    np.testing.assert_array_equal(scores[:, 1], 0)
-    np.testing.assert_array_equal(scores.argmax(axis=1), [0, 2])
 
 
 def test_no_setting_of_a_network_runs_them_again(run: Run) -> None:

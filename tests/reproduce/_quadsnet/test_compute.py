@@ -4,8 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from reproduce import _cli, _experiment, quadsnet
 from reproduce._command import Options
 from reproduce._quadsnet.compute import count_images, count_parameters
 from reproduce._quadsnet.protocol import NETWORKS, Recipe, computed
@@ -57,3 +60,19 @@ def test_images_parts_classes_and_copies(tmp_path: Path) -> None:
     }  # fmt: skip
     assert "1 in test and train" in outcome.data["duplicates"]
     assert json.dumps(dict(outcome.data))
+
+
+def test_table_4_has_both_baselines_of_each_data_set(tmp_path: Path) -> None:
+    kermany_tree(tmp_path / "chest_xray")
+    words = ["--table", "4", "--preset", "smoke", "--data", "thetas", "--data-root", str(tmp_path)]
+    (options,) = _cli.parse(quadsnet.COMMAND, [*words, "--out", str(tmp_path / "run")])
+    cells = {cell.row: cell for cell in quadsnet.plan(options).cells}
+    assert set(cells) == {"theta1-qn", "theta1-majority", "theta1-grey"}
+    for row in ("theta1-majority", "theta1-grey"):
+        assert cells[row].config["module"] == {}
+        _experiment.execute(cells[row], lambda _done, _detail: None, lambda: False)
+        frame = pd.read_parquet(cells[row].path.with_suffix(".parquet"))
+        assert len(frame) == 9
+        assert set(frame["label"]) == {0, 1}
+        np.testing.assert_allclose(frame["prob_0"] + frame["prob_1"], 1)
+        assert (np.ptp(frame["prob_1"]) == 0) == (row == "theta1-majority")
