@@ -8,6 +8,7 @@
 import importlib
 import re
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def table(key: str, target: str, data: str | None = None) -> str:
     results = read_results(folder)
     if source != job.spec.number:  # a figure on a table's results: it means to show some of the rows
         results = tuple(result for result in results if result.row in {row.id for row in job.spec.rows})
-    view = build_table(job.spec, results, Current(code_sha256(key), frozenset()))
+    measured = {result.row for result in results}  # a comparator of ours without results is not worth a line
+    spec = replace(job.spec, rows=tuple(row for row in job.spec.rows if not row.below or row.id in measured))
+    view = build_table(spec, results, Current(code_sha256(key), frozenset()))
     return markdown_table(view).rstrip() + "\n"
 
 

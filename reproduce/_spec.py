@@ -82,7 +82,7 @@ class RowSpec:
     reason: str = ""
 
 
-WITHOUT_NETWORK = {"majority": "majority", "grey": "grey levels alone"}
+WITHOUT_NETWORK = {"majority": "majority", "grey": "intensities alone"}
 """Baselines that are rows with cells of their own (``_without_network.py``): of many classes, or many data sets."""
 
 

@@ -1,4 +1,4 @@
-"""The rows without a network: the majority class and the grey levels alone, below every table that trains.
+"""The rows without a network: the majority class and the intensities alone, below every table that trains.
 
 In: the recipes of a table, or a cell of one of these rows; out: rows and cells, or the cell's outcome.
 """

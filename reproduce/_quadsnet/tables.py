@@ -255,15 +255,18 @@ def table4(options: Options) -> Job:
         rows.append(RowSpec(row_id, label, _printed(row_id, "4"), "" if cited else "qn", reason=reason))
     below = [
         Recipe(f"{theta}-{name}", f"{theta.replace('theta', 'Θ')} · {text}", {"baseline": name}, source=source)
-        for theta, source in found.items()
+        for theta, source in (found or dict.fromkeys(CANDIDATES, "")).items()  # of a render, which has no data root
         for name, text in WITHOUT_NETWORK.items()
     ]
-    rows += [RowSpec(recipe.row, recipe.label, below=True) for recipe in below]
+    rows += [
+        RowSpec(recipe.row, recipe.label, below=True, reason="" if found else _absent(recipe.row.partition("-")[0]))
+        for recipe in below
+    ]
     spec = TableSpec(
         KEY, "4", "QuadSNet and the latest methods", metric_columns(TABLE_4), tuple(rows),
         notes=(DEFINITIONS,), mixed_data=True, ranked=False,
     )  # fmt: skip
-    return Job(spec, cells(options, "4", [*recipes, *below]), assumptions(options))
+    return Job(spec, cells(options, "4", [*recipes, *below] if found else []), assumptions(options))
 
 
 def figure2(options: Options) -> Job:
