@@ -6,10 +6,13 @@
 """
 
 import importlib
+import os
 import re
 import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 from datamodules.cache import atomic_write
@@ -22,6 +25,7 @@ BLOCK = re.compile(
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
+Wanted = tuple[str, str, str | None]  # key, target, data
 EMPTY = "*Not measured yet: no committed result.*\n"
 
 
@@ -30,22 +34,24 @@ def documents() -> list[Path]:
     return [ROOT / "README.md", *sorted((ROOT / "reproduce").glob("*.md"))]
 
 
-def rendered(text: str) -> str:
+def rendered(text: str, filled: Mapping[Wanted, str]) -> str:
     """Return ``text`` with every result block filled anew."""
-
-    def fill(match: re.Match[str]) -> str:
-        target = f"{match['kind']} {match['name']}"
-        return f"{match[1]}{table(match['key'], target, match['data'])}{match[6]}"
-
-    return BLOCK.sub(fill, text)
+    return BLOCK.sub(lambda match: f"{match[1]}{filled[_wanted(match)]}{match[6]}", text)
 
 
-@cache
+def tables(texts: Iterable[str]) -> dict[Wanted, str]:
+    """Return what fills the blocks of all texts, each once, on all cores: a bootstrap takes seconds."""
+    wanted = list(dict.fromkeys(_wanted(match) for text in texts for match in BLOCK.finditer(text)))
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        return dict(zip(wanted, pool.map(table, *zip(*wanted, strict=True)), strict=True))
+
+
+def _wanted(match: re.Match[str]) -> Wanted:
+    return match["key"], f"{match['kind']} {match['name']}", match["data"]
+
+
 def table(key: str, target: str, data: str | None = None) -> str:
-    """Return the Markdown table of a target from its committed results, or a line that says there are none.
-
-    Kept, as README repeats tables of the cards and a bootstrap takes seconds.
-    """
+    """Return the Markdown table of a target from its committed results, or a line that says there are none."""
     command: Command = importlib.import_module(f"reproduce.{key}").COMMAND
     name = data.partition("+")[0] if data else next(iter(command.data))
     options = Options(command="", target=target, data=name, out="runs/render", named_out=True)
@@ -70,12 +76,10 @@ def table(key: str, target: str, data: str | None = None) -> str:
 def main(args: list[str] | None = None) -> int:
     """Rewrite the documents, or with ``--check`` report which of them are out of date (exit code 1)."""
     check = "--check" in (sys.argv[1:] if args is None else args)
-    stale = []
-    for path in documents():
-        if not path.is_file():
-            continue
-        old = path.read_text()
-        new = rendered(old)
+    texts = {path: path.read_text() for path in documents() if path.is_file()}
+    filled, stale = tables(texts.values()), []
+    for path, old in texts.items():
+        new = rendered(old, filled)
         if new != old:
             stale.append(path.name)
             if not check:

@@ -132,7 +132,7 @@ def test_an_empty_data_file_is_named_though_its_reader_did_not(
 ) -> None:
     def reads_nothing(*_: object) -> None:
         with (tmp_path / "scans" / "empty.npz").open("rb") as stream:
-            np.load(stream)
+            np.load(stream, allow_pickle=False)
 
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans" / "empty.npz").touch()
