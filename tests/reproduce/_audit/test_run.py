@@ -156,7 +156,9 @@ def assert_honest(made: Paper) -> None:
 def test_single_runs_are_never_impossible_and_always_explained(made: Paper) -> None:
     found = audit(made).findings
     assert not [f for f in found if f.severity == "impossible"]
-    assert not [f for f in found if f.check in ("confusion_matrices", "one_class_mix", "granularity")]
+    assert not [f for f in found if f.check in ("confusion_matrices", "granularity")]
+    # Digits that were cut instead of rounded may rule out one mix by rounding alone: that is called unclear, no more.
+    assert {f.severity for f in found if f.check == "one_class_mix"} <= {"unclear"}
 
 
 @QUICK
