@@ -1,6 +1,7 @@
 """The comparison of class activation maps: formulas against formulas, and one small run of the whole script."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -8,14 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def explanations(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def explanations(script: Callable[[str], ModuleType]) -> ModuleType:
     pytest.importorskip("pytorch_grad_cam", reason="pip install 'medrepro[benchmarks]'")
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return __import__("explanations")
+    return script("explanations")
 
 
 @pytest.mark.parametrize("axes", [2, 3])

@@ -1,17 +1,14 @@
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
 from reproduce._cellline.protocol import STRATEGIES
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def features(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return __import__("features")
+def features(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("features")
 
 
 def test_the_extrapolation_counts_every_fold_strategy_and_epoch(features: ModuleType) -> None:

@@ -3,18 +3,18 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+from tests.benchmarks.conftest import FOLDER
 
 
 @pytest.fixture
-def scaling(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return __import__("scaling")
+def scaling(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("scaling")
 
 
 def test_rounds_are_paired(scaling: ModuleType) -> None:

@@ -3,18 +3,18 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+from tests.benchmarks.conftest import FOLDER
 
 
 @pytest.fixture
-def throughput(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return __import__("throughput")
+def throughput(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("throughput")
 
 
 def test_ratios_pair_the_rounds(throughput: ModuleType) -> None:
