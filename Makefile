@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+LINKS := build/typing/medrepro
 
 .PHONY: egfr test lint format clean
 
@@ -11,7 +12,7 @@ egfr: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-lint: $(STAMP)
+lint: $(STAMP) $(LINKS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -20,10 +21,15 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# mypy and editors find the import name medrepro.<folder> through these links.
+$(LINKS):
+	mkdir -p $@
+	for folder in datamodules lightning_modules reproduce sweeps; do ln -sfn ../../../$$folder $@/$$folder; done
+
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml setup.py constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
 	touch $(STAMP)

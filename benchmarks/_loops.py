@@ -22,15 +22,15 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
-from datamodules.augment import BatchAugment
-from datamodules.loader import ArrayDataset, ResumableLoader
-from datamodules.samplers import RandomBatchSampler
-from lightning_modules.egfr import EGFRModule
-from lightning_modules.losses.mixed import MixedLoss
-from lightning_modules.networks.egfr import Backbone, EGFRNet, Scale
-from reproduce._callbacks import AtomicCheckpoint, History
-from reproduce._cell import Cell, Runtime
-from reproduce._training import build_trainer
+from medrepro.datamodules.augment import BatchAugment
+from medrepro.datamodules.loader import ArrayDataset, ResumableLoader
+from medrepro.datamodules.samplers import RandomBatchSampler
+from medrepro.lightning_modules.egfr import EGFRModule
+from medrepro.lightning_modules.losses.mixed import MixedLoss
+from medrepro.lightning_modules.networks.egfr import Backbone, EGFRNet, Scale
+from medrepro.reproduce.plan.cell import Cell, Runtime
+from medrepro.reproduce.run.callbacks import AtomicCheckpoint, History
+from medrepro.reproduce.run.training import build_trainer
 
 TUTORIAL_WORKERS = 2
 LR, WEIGHT_DECAY = 1e-4, 1e-8

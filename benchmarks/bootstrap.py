@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from reproduce._stats import Cases, bootstrap
+from medrepro.reproduce.evaluation.bootstrap import Cases, bootstrap
 
 IMAGES, PATIENTS, RESAMPLES, LOOPED = 3500, 228, 2000, 100
 

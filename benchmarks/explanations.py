@@ -23,8 +23,8 @@ from pytorch_grad_cam import GradCAMPlusPlus as OtherGradCAMPlusPlus
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from datamodules.cache import atomic_write
-from lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
+from medrepro.datamodules.support.cache import atomic_write
+from medrepro.lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
 
 RESULTS = Path(__file__).parent / "results"
 TARGET = 1

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import torch
 
-from datamodules.cache import atomic_write
-from datamodules.cellline import CellLineDataModule
-from lightning_modules.cellline import CellLineModule
-from reproduce._cell import Cell
-from reproduce._cellline.compute import execute_trained
-from reproduce._cellline.protocol import FOLDS, STRATEGIES, Recipe, Strategy, cell
-from reproduce._command import Options
-from reproduce._training import train_cell
+from medrepro.datamodules.cellline import CellLineDataModule
+from medrepro.datamodules.support.cache import atomic_write
+from medrepro.lightning_modules.cellline import CellLineModule
+from medrepro.reproduce.papers.cellline.compute import execute_trained
+from medrepro.reproduce.papers.cellline.paper import FOLDS, STRATEGIES, Recipe, Strategy, cell
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.run.training import train_cell
 
 RESULTS = Path(__file__).parent / "results"
 TARGET = 50.0

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from datamodules.lidc import nodules
-from datamodules.lidc_cache import nodule_slices, rendered_volumes
+from medrepro.datamodules.lidc.nodules import nodules
+from medrepro.datamodules.lidc.rendered import nodule_slices, rendered_volumes
 
 TABLE_COLD_S, TABLE_CACHED_S, NODULES_PER_S = 6.0, 0.5, 40.0
 ROOT = Path(__file__).resolve().parents[1]
 TIMED = """
 import sys, time
-from datamodules.lidc import nodules
+from medrepro.datamodules.lidc.nodules import nodules
 begin = time.perf_counter()
 count = len(nodules(cache_dir=sys.argv[1]))
 print(time.perf_counter() - begin)

@@ -15,7 +15,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from lightning_modules.losses.pairwise_auc import PairwiseAUCLoss
+from medrepro.lightning_modules.losses.pairwise_auc import PairwiseAUCLoss
 
 SIZES = (4096, 65536)
 PREVALENCE = 0.3

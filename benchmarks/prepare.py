@@ -26,8 +26,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from scipy import ndimage
 
-from datamodules.cache import atomic_write
-from datamodules.ct_dicom import read_slices, scan_dicom
+from medrepro.datamodules.ct.dicom import read_slices, scan_dicom
+from medrepro.datamodules.support.cache import atomic_write
 
 RESULTS = Path(__file__).parent / "results"
 SPACING = (1.25, 0.7, 0.7)  # mm (z, y, x)
@@ -107,8 +107,7 @@ def child(way: str, folder: Path) -> None:
 def measure(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
     """Return medians of every way over rounds in turn."""
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    root = Path(__file__).resolve().parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for _ in range(rounds):
         for way in WAYS:
             command = [sys.executable, __file__, "--child", way, "--folder", str(folder)]

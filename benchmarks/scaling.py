@@ -21,13 +21,13 @@ import torch.distributed as dist
 from _loops import EpochClock
 from throughput import RESULTS, machine
 
-from datamodules.cache import atomic_write
-from datamodules.loader import ArrayDataset, ResumableLoader
-from datamodules.samplers import RandomBatchSampler
-from lightning_modules.egfr import EGFRModule
-from reproduce._callbacks import History
-from reproduce._cell import Cell, Runtime
-from reproduce._training import build_trainer
+from medrepro.datamodules.loader import ArrayDataset, ResumableLoader
+from medrepro.datamodules.samplers import RandomBatchSampler
+from medrepro.datamodules.support.cache import atomic_write
+from medrepro.lightning_modules.egfr import EGFRModule
+from medrepro.reproduce.plan.cell import Cell, Runtime
+from medrepro.reproduce.run.callbacks import History
+from medrepro.reproduce.run.training import build_trainer
 
 PROCESSES = (1, 2)
 Speeds = dict[int, dict[int, list[float]]]  # batch size -> processes -> images/s of each round

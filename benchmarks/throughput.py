@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from _loops import Loop, Work, bare, naive, ours, tutorial
 
-from datamodules.cache import atomic_write
+from medrepro.datamodules.support.cache import atomic_write
 
 RESULTS = Path(__file__).parent / "results"
 TARGETS = {  # (loop, against, augmented) -> at least

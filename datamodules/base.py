@@ -15,11 +15,11 @@ import torch
 from monai.transforms import Compose
 from torch import Tensor
 
-from datamodules.errors import InputError
-from datamodules.loader import ArrayDataset, ResumableLoader
-from datamodules.records import Records
-from datamodules.samplers import EpochBatchSampler, RandomBatchSampler, ShardSampler
-from datamodules.splits import Indices, Split, check_classes, check_disjoint, image_split
+from medrepro.datamodules.loader import ArrayDataset, ResumableLoader
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.samplers import EpochBatchSampler, RandomBatchSampler, ShardSampler
+from medrepro.datamodules.splits import Indices, Split, check_classes, check_disjoint, image_split
+from medrepro.datamodules.support.errors import InputError
 
 
 class ReproDataModule(pl.LightningDataModule):

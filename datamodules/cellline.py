@@ -17,19 +17,19 @@ import torch
 from monai.transforms import Compose, ScaleIntensityRange
 from torch import Tensor
 
-from datamodules.base import ReproDataModule
-from datamodules.breakhis import read_breakhis
-from datamodules.cell_augment import CellAugment
-from datamodules.cells import LINES, render_lines, source_lines
-from datamodules.errors import InputError
-from datamodules.features import cached_features
-from datamodules.image_folder import GROUP_PATTERN, read_folder
-from datamodules.livecell import read_livecell
-from datamodules.loader import ResumableLoader
-from datamodules.records import Records
-from datamodules.resizing import ResizeMode, resize_images
-from datamodules.samplers import EpochBatchSampler, RandomBatchSampler
-from datamodules.splits import Indices, Split, fold_split, holdout
+from medrepro.datamodules.augment import CellAugment
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.features.frozen import cached_features
+from medrepro.datamodules.images.breakhis import read_breakhis
+from medrepro.datamodules.images.livecell import read_livecell
+from medrepro.datamodules.images.reader import GROUP_PATTERN, read_folder
+from medrepro.datamodules.images.rendered_cells import LINES, render_lines, source_lines
+from medrepro.datamodules.images.resizing import ResizeMode, resize_images
+from medrepro.datamodules.loader import ResumableLoader
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.samplers import EpochBatchSampler, RandomBatchSampler
+from medrepro.datamodules.splits import Indices, Split, fold_split, holdout
+from medrepro.datamodules.support.errors import InputError
 
 DataName = Literal["embedded", "source", "folder", "livecell", "breakhis"]
 PARENTAL: Final = tuple(line.name for line in LINES if not line.parent)

@@ -14,13 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 from monai.transforms import Compose, ScaleIntensityRange
 
-from datamodules.base import ReproDataModule
-from datamodules.clusters import cluster_within_classes
-from datamodules.ct_slices import lidc_nodule_slices, nsclc_slices
-from datamodules.lidc_cohorts import embedded_slices
-from datamodules.records import Records
-from datamodules.samplers import ClusterBatchSampler, EpochBatchSampler
-from datamodules.splits import Indices, Split, cohort_split, fold_split
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.ct.published_slices import lidc_nodule_slices, nsclc_slices
+from medrepro.datamodules.lidc.cohorts import embedded_slices
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.samplers import ClusterBatchSampler, EpochBatchSampler, cluster_within_classes
+from medrepro.datamodules.splits import Indices, Split, cohort_split, fold_split
 
 HU_WINDOW = (-1000.0, 400.0)  # assumed: the paper prints no window
 GREY_RANGE = (0.0, 255.0)

@@ -12,7 +12,7 @@ from monai.data import DataLoader
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.samplers import EpochBatchSampler
+from medrepro.datamodules.samplers import EpochBatchSampler
 
 
 class Batch(TypedDict):

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
-from datamodules.base import ReproDataModule
-from datamodules.errors import InputError
-from datamodules.nodule_volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
-from datamodules.records import Records
-from datamodules.splits import Split, fold_split
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.lidc.volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.splits import Split, fold_split
+from medrepro.datamodules.support.errors import InputError
 
 GREY_RANGE = (0, 255)
 EVAL_BATCH = 32  # an over-complete branch holds 8 times the crop

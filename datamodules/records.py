@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from datamodules.errors import InputError
+from medrepro.datamodules.support.errors import InputError
 
 REQUIRED_COLUMNS = ("sample_id", "patient_id", "label", "cohort")
 CHUNK = 256

@@ -13,15 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
-from datamodules.base import ReproDataModule
-from datamodules.errors import InputError
-from datamodules.handcrafted import feature_table
-from datamodules.lidc_cache import RenderedVolumes, rendered_volumes
-from datamodules.lidc_scans import scan_cubes
-from datamodules.luna16 import labelled_luna16
-from datamodules.nodule_volumes import nodulemnist_volumes
-from datamodules.records import Records
-from datamodules.splits import Split, fold_split
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.features.handcrafted import feature_table
+from medrepro.datamodules.lidc.cohorts import labelled_luna16
+from medrepro.datamodules.lidc.rendered import RenderedVolumes, rendered_volumes
+from medrepro.datamodules.lidc.volumes import nodulemnist_volumes, scan_cubes
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.splits import Split, fold_split
+from medrepro.datamodules.support.errors import InputError
 
 HU_WINDOW = (-1200.0, 600.0)  # Sec. 5.1 prints [1200, 600]
 GREY_RANGE = (0.0, 255.0)

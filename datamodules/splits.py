@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from datamodules.errors import InputError
+from medrepro.datamodules.support.errors import InputError
 
 Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]

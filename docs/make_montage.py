@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from datamodules.errors import InputError
-from datamodules.lidc import nodules, render
+from medrepro.datamodules.lidc.nodules import nodules, render
+from medrepro.datamodules.support.errors import InputError
 
 COLUMNS, ROWS = 10, 2  # of each block
 WINDOW = {"cmap": "gray", "vmin": -1000, "vmax": 400}

@@ -1,6 +1,6 @@
 """The one module base: what every paper's training step, validation and prediction have in common.
 
-In: batches from a :class:`~datamodules.base.ReproDataModule`; out: a loss a step, metrics an epoch, and class
+In: batches from a :class:`~medrepro.datamodules.base.ReproDataModule`; out: a loss a step, metrics an epoch, and class
 probabilities. A paper's module adds its network, its loss and its optimiser, and nothing else.
 """
 
@@ -22,8 +22,8 @@ from torchmetrics.classification import (
     MulticlassF1Score,
 )
 
-from datamodules.augment import BatchAugment
-from datamodules.loader import Batch
+from medrepro.datamodules.augment import BatchAugment
+from medrepro.datamodules.loader import Batch
 
 SEED_STRIDE = 1_000_003  # a prime: (seed, step, rank) never meet below a million steps
 

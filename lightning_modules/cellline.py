@@ -9,9 +9,9 @@ from typing import Literal
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from lightning_modules.base import ReproModule
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
-from lightning_modules.networks.transfer import Freeze, TransferHead, TransferNet
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.networks.transfer import Freeze, TransferHead, TransferNet
 
 
 class CellLineModule(ReproModule):

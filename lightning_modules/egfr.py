@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from datamodules.augment import BatchAugment
-from lightning_modules.base import ReproModule
-from lightning_modules.losses.metric_learning import LiftedCrossEntropyLoss, TripletCrossEntropyLoss
-from lightning_modules.losses.mixed import MixedLoss
-from lightning_modules.networks.egfr import EGFRNet
+from medrepro.datamodules.augment import BatchAugment
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.losses.metric_learning import LiftedCrossEntropyLoss, TripletCrossEntropyLoss
+from medrepro.lightning_modules.losses.mixed import MixedLoss
+from medrepro.lightning_modules.networks.egfr import EGFRNet
 
 Backbone = Literal["vgg16", "resnet18", "resnet34", "resnet50", "densenet"]
 LossName = Literal["ce", "ctl", "cil", "ml"]

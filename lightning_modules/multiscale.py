@@ -1,7 +1,7 @@
 """The multi-scale paper's training: a scale, a network, a loss; and the ablation's segmentation.
 
 In: crops of nodules in [0, 1]; out: class probabilities, or masks. Secs. 3.2 and 4 of seed 001. The ensemble of
-three such modules (Eq. 4) has no weights to train but three numbers: ``reproduce/_multiscale/weights.py``.
+three such modules (Eq. 4) has no weights to train but three numbers: ``reproduce/papers/multiscale/ensemble.py``.
 """
 
 from typing import Any, Literal
@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
-from datamodules.augment import BatchAugment
-from datamodules.loader import Batch
-from lightning_modules.base import ReproModule
-from lightning_modules.losses.auc_cross_entropy import ALPHA, AUCCrossEntropyLoss
-from lightning_modules.losses.dice_cross_entropy import DiceCrossEntropyLoss
-from lightning_modules.networks.das import DualBranchNet
-from lightning_modules.networks.ifm import IFM, IFMSegmenter
-from lightning_modules.networks.kiunet3d import KiUClassifier, KiUNet3D
-from lightning_modules.networks.light10 import Light10
-from lightning_modules.networks.unet3d import UNet3D, UNetClassifier
+from medrepro.datamodules.augment import BatchAugment
+from medrepro.datamodules.loader import Batch
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.losses.auc_cross_entropy import ALPHA, AUCCrossEntropyLoss
+from medrepro.lightning_modules.losses.dice_cross_entropy import DiceCrossEntropyLoss
+from medrepro.lightning_modules.networks.das import DualBranchNet
+from medrepro.lightning_modules.networks.ifm import IFM, IFMSegmenter
+from medrepro.lightning_modules.networks.kiunet3d import KiUClassifier, KiUNet3D
+from medrepro.lightning_modules.networks.light10 import Light10
+from medrepro.lightning_modules.networks.unet3d import UNet3D, UNetClassifier
 
 NetworkName = Literal["light10", "kiu-net", "das", "zi-net-oa", "zi-net-dt", "ifm", "u-net"]
 SegmenterName = Literal["u-net", "kiu-net", "zi-net-oa", "zi-net-dt", "ifm"]

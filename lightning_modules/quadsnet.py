@@ -12,12 +12,12 @@ from torch.nn import functional
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from datamodules.augment import BatchAugment
-from lightning_modules.base import ReproModule
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
-from lightning_modules.losses.margin import MarginForm, MarginLoss, balanced_weights
-from lightning_modules.networks.quadsnet import STREAMS, QuadSNet, Stream
-from lightning_modules.networks.timm_classifier import BaselineName, TimmClassifier
+from medrepro.datamodules.augment import BatchAugment
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.losses.margin import MarginForm, MarginLoss, balanced_weights
+from medrepro.lightning_modules.networks.quadsnet import STREAMS, QuadSNet, Stream
+from medrepro.lightning_modules.networks.timm_classifier import BaselineName, TimmClassifier
 
 NetworkName = Literal["quadsnet"] | BaselineName
 LossName = Literal["margin", "margin-capsule", "ce"]

@@ -1,7 +1,7 @@
 """SE-Grad-CAM++: a 3-D squeeze-and-excitation classifier of nodules, and Table 4's comparators (segradcam paper).
 
 In: cubes of 32^3 voxels in [0, 1]; out: class probabilities. Sec. 3.1.6 and 5.1 of seed 003. Its explanations are
-``lightning_modules.explain``: they need no training and take any of these networks.
+``medrepro.lightning_modules.explain``: they need no training and take any of these networks.
 """
 
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
-from datamodules.augment import BatchAugment
-from lightning_modules.base import ReproModule
-from lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
-from lightning_modules.explain.guided import Deconvolution, GuidedBackprop, GuidedGradCAM
-from lightning_modules.explain.occlude import occlusion
-from lightning_modules.explain.trust import Explainer, gaussian_centre
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
-from lightning_modules.networks.autoencoder3d import Autoencoder3D
-from lightning_modules.networks.dense_binary_tree3d import DenseBinaryTree3D
-from lightning_modules.networks.dual_path3d import DualPathNet3D
-from lightning_modules.networks.multicrop3d import MultiCropNet3D
-from lightning_modules.networks.senet3d import Activation, Design, SENet3D
-from lightning_modules.networks.three_plane import ThreePlaneResNet
+from medrepro.datamodules.augment import BatchAugment
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
+from medrepro.lightning_modules.explain.guided import Deconvolution, GuidedBackprop, GuidedGradCAM
+from medrepro.lightning_modules.explain.occlude import occlusion
+from medrepro.lightning_modules.explain.trust import Explainer, gaussian_centre
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.networks.autoencoder3d import Autoencoder3D
+from medrepro.lightning_modules.networks.dense_binary_tree3d import DenseBinaryTree3D
+from medrepro.lightning_modules.networks.dual_path3d import DualPathNet3D
+from medrepro.lightning_modules.networks.multicrop3d import MultiCropNet3D
+from medrepro.lightning_modules.networks.senet3d import Activation, Design, SENet3D
+from medrepro.lightning_modules.networks.three_plane import ThreePlaneResNet
 
 Comparator = Literal["three-plane", "dual-path", "autoencoder", "multi-crop", "binary-tree"]
 Method = Literal[

@@ -22,11 +22,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from datamodules.cell_augment import CellAugment
-from datamodules.cells import LINES, render_lines
-from datamodules.features import cached_features, network_sha256
-from datamodules.resizing import resize_images
-from lightning_modules.networks.transfer import TransferNet
+from medrepro.datamodules.augment import CellAugment
+from medrepro.datamodules.features.frozen import cached_features, network_sha256
+from medrepro.datamodules.images.rendered_cells import LINES, render_lines
+from medrepro.datamodules.images.resizing import resize_images
+from medrepro.lightning_modules.networks.transfer import TransferNet
 
 # %% [markdown]
 # ## Parents above, drug-adapted sublines below
@@ -91,7 +91,7 @@ print(f"{features.shape}, largest difference of a logit: {difference.abs().max()
 # `smoke` proves that the code runs; it measures nothing. `python reproduce/cellline.py` is the quick run.
 
 # %%
-from reproduce.cellline import main
+from medrepro.reproduce.cellline import main
 
 if __name__ == "__main__":  # as a script, this file is read again by each worker process
     run = Path(tempfile.mkdtemp())

@@ -21,10 +21,10 @@ import pytorch_lightning as pl
 import torch
 from torch.nn import functional
 
-from datamodules.clusters import cluster_within_classes
-from datamodules.egfr import EGFRDataModule
-from lightning_modules.egfr import EGFRModule
-from reproduce._training import predict
+from medrepro.datamodules.egfr import EGFRDataModule
+from medrepro.datamodules.samplers import cluster_within_classes
+from medrepro.lightning_modules.egfr import EGFRModule
+from medrepro.reproduce.run.training import predict
 
 pl.seed_everything(0, verbose=False)
 data = EGFRDataModule(limit_patients=40, val_fraction=0.2, slices_per_nodule=4)

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from datamodules.lidc import nodules, render
-from datamodules.lidc_ratings import rated_nodules, rating_levels
-from reproduce._multiscale.weights import auc, combine, grid_search, simplex_grid
-from sweeps.multiscale import sharp_case
+from medrepro.datamodules.lidc.cohorts import rated_nodules, rating_levels
+from medrepro.datamodules.lidc.nodules import nodules, render
+from medrepro.reproduce.papers.multiscale.ensemble import auc, combine, grid_search, simplex_grid
+from medrepro.sweeps.multiscale import sharp_case
 
 # %% [markdown]
 # ## Who is in
@@ -56,7 +56,7 @@ for row, nodule in zip(axes, chosen, strict=True):
 # `smoke` proves that the code runs; it measures nothing. `python reproduce/multiscale.py` is the quick run.
 
 # %%
-from reproduce.multiscale import main
+from medrepro.reproduce.multiscale import main
 
 run = Path(tempfile.mkdtemp())
 main(["--preset", "smoke", "--quiet", "--out", str(run)])

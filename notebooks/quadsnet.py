@@ -19,10 +19,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from datamodules.quadsnet_embedded import colour_some, digit_images
-from lightning_modules.losses.margin import MarginLoss, balanced_weights
-from lightning_modules.networks.quadsnet import QuadSNet
-from reproduce._papers import load_paper
+from medrepro.datamodules.quadsnet import colour_some, digit_images
+from medrepro.lightning_modules.losses.margin import MarginLoss, balanced_weights
+from medrepro.lightning_modules.networks.quadsnet import QuadSNet
+from medrepro.reproduce.printed.load import load_paper
 
 # %% [markdown]
 # ## The images

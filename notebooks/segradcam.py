@@ -22,10 +22,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from datamodules.lidc import render
-from datamodules.luna16 import labelled_luna16, luna16_nodules, population
-from lightning_modules.explain import GradCAM, GradCAMPlusPlus, energy_in_mask, gaussian_centre, pointing_game
-from lightning_modules.networks import SENet3D
+from medrepro.datamodules.lidc.cohorts import labelled_luna16, luna16_nodules, population
+from medrepro.datamodules.lidc.nodules import render
+from medrepro.lightning_modules.explain import GradCAM, GradCAMPlusPlus, energy_in_mask, gaussian_centre, pointing_game
+from medrepro.lightning_modules.networks import SENet3D
 
 # %% [markdown]
 # ## Who is in: LUNA16's rule
@@ -54,7 +54,7 @@ for axis, nodule, (volume, mask) in zip(axes, chosen, cubes, strict=True):
 # `smoke` proves that the code runs; it measures nothing. `python reproduce/segradcam.py` is the quick run.
 
 # %%
-from reproduce.segradcam import main
+from medrepro.reproduce.segradcam import main
 
 run = Path(tempfile.mkdtemp())
 main(["--table", "network", "--preset", "smoke", "--quiet", "--out", str(run)])

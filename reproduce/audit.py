@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 try:
-    from datamodules.cache import atomic_write, writable_folder
-    from reproduce._arguments import OneLineParser, guarded, plain_console
-    from reproduce._audit.html import page
-    from reproduce._audit.model import Paper
-    from reproduce._audit.reader import read_paper
-    from reproduce._audit.render import headline, markdown, show
-    from reproduce._audit.run import Audit, audit
-    from reproduce._papers import KEYS, load_paper
+    from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.reproduce.checks.audit import Audit, audit
+    from medrepro.reproduce.printed.load import KEYS, load_paper
+    from medrepro.reproduce.printed.model import Paper
+    from medrepro.reproduce.printed.reader import read_paper
+    from medrepro.reproduce.report.audit import headline, markdown, show
+    from medrepro.reproduce.report.audit_page import page
+    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `make audit`, or `pip install -e .`")
 

@@ -9,29 +9,31 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 try:
-    from reproduce import _cli
-    from reproduce._command import Command, Job, Options
+    from medrepro.reproduce import command as _cli
+    from medrepro.reproduce.plan.options import Options
+    from medrepro.reproduce.plan.paper import Command, Job
 except ModuleNotFoundError as error:
     sys.exit(
         f"medrepro is not installed in this Python ({error}): run `make cellline`, or `pip install -e .` in its folder"
     )
 
 if TYPE_CHECKING:
-    from reproduce._cell import Cell
-    from reproduce._training import Outcome
+    from medrepro.reproduce.plan.cell import Cell
+    from medrepro.reproduce.run.training import Outcome
 
 
 def classes() -> tuple[type, type]:
     """Return the paper's module and datamodule (imports torch)."""
-    from datamodules.cellline import CellLineDataModule
-    from lightning_modules.cellline import CellLineModule
+    from medrepro.datamodules.cellline import CellLineDataModule
+    from medrepro.lightning_modules.cellline import CellLineModule
 
     return CellLineModule, CellLineDataModule
 
 
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
     """Run one cell: count, derive from other cells, do without a network, or train."""
-    from reproduce._cellline import baselines, compute, derived
+    from medrepro.reproduce.papers.cellline import compute, derived
+    from medrepro.reproduce.papers.cellline import compute as baselines
 
     kind = cell.config["train"].get("derived", "")
     if kind == "counts":
@@ -43,7 +45,7 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
 
 def plan(options: Options) -> Job:
     """Return the cells and the table of the chosen target; ``--weights`` fill the rows that start from ImageNet."""
-    from reproduce._cellline import figures, studies, tables
+    from medrepro.reproduce.papers.cellline import figures, studies, tables
 
     kind, _, name = options.target.partition(" ")
     weights = options.flags.get("weights", "none")
@@ -57,8 +59,8 @@ def plan(options: Options) -> Job:
 
 def _check_weights(weights: str, options: Options) -> None:
     """Load the weights once before anything is trained, so that missing ones are said at once."""
-    from lightning_modules.networks.weights import build_backbone
-    from reproduce._cellline.protocol import PRESETS
+    from medrepro.lightning_modules.networks.weights import build_backbone
+    from medrepro.reproduce.papers.cellline.paper import PRESETS
 
     usual = PRESETS[options.preset]["module"].get("backbone", "inception_resnet_v2")
     build_backbone(options.module.get("backbone", usual), weights)
@@ -118,10 +120,10 @@ COMMAND = Command(
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command with ``args`` (default: the shell's); see :func:`reproduce._cli.main`."""
+    """Run the command with ``args`` (default: the shell's); see :func:`medrepro.reproduce.command.main`."""
     words = sys.argv[1:] if args is None else args
     if any(word.split("=")[0] == "--authenticate" for word in words):
-        from reproduce._cellline.authenticate import main as authenticate
+        from medrepro.reproduce.papers.cellline.authenticate import main as authenticate
 
         return authenticate(words)
     return _cli.main(COMMAND, args)

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 
 try:
-    from datamodules.cache import atomic_write, writable_folder
-    from reproduce._arguments import OneLineParser, guarded, plain_console
-    from reproduce._audit.run import audit
-    from reproduce._cell import code_sha256
-    from reproduce._claims.judge import judge_paper
-    from reproduce._claims.ledger import read_ledger
-    from reproduce._claims.render import Ledger, headline, markdown, page, show
-    from reproduce._papers import KEYS
+    from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.reproduce.checks.audit import audit
+    from medrepro.reproduce.evaluation.judge import judge_paper
+    from medrepro.reproduce.plan.identity import code_sha256
+    from medrepro.reproduce.printed.claims import read_ledger
+    from medrepro.reproduce.printed.load import KEYS
+    from medrepro.reproduce.report.claims import Ledger, headline, markdown, page, show
+    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 

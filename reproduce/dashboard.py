@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 try:
-    from datamodules.cache import atomic_write, writable_folder
-    from datamodules.errors import InputError
-    from reproduce._arguments import OneLineParser, guarded, plain_console
+    from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.datamodules.support.errors import InputError
+    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 
@@ -36,11 +36,11 @@ def run(words: list[str]) -> int:
     options = parser.parse_args(words)
     if options.workspace and options.workspace.count("/") != 1:
         parser.error(f"--workspace {options.workspace}: give ENTITY/PROJECT, as in W&B's addresses")
-    from reproduce._compared import compare
-    from reproduce._dashboard_page import dashboard, headline
+    from medrepro.reproduce.report.dashboard import dashboard, headline
+    from medrepro.reproduce.report.overview import compare
 
     if options.workspace:
-        from reproduce._wandb import check_wandb
+        from medrepro.reproduce.run.wandb_cells import check_wandb
 
         check_wandb("online", "--workspace")
     folders, out = [Path(folder) for folder in options.folders or ["runs"]], Path(options.out)
@@ -58,7 +58,7 @@ def run(words: list[str]) -> int:
         console.print(headline(found), markup=False)
     console.print(str(out) if options.quiet else f"dashboard {out}", markup=False)
     if options.workspace:
-        from reproduce._workspace import save_workspace
+        from medrepro.reproduce.report.wandb_workspace import save_workspace
 
         console.print(f"workspace {save_workspace(found, *options.workspace.split('/'))}", markup=False)
     return 0

@@ -8,22 +8,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 try:
-    from reproduce import _cli
-    from reproduce._command import Command, Job, Options
+    from medrepro.reproduce import command as _cli
+    from medrepro.reproduce.plan.options import Options
+    from medrepro.reproduce.plan.paper import Command, Job
 except ModuleNotFoundError as error:
     sys.exit(
         f"medrepro is not installed in this Python ({error}): run `make egfr`, or `pip install -e .` in its folder"
     )
 
 if TYPE_CHECKING:
-    from reproduce._cell import Cell
-    from reproduce._training import Outcome
+    from medrepro.reproduce.plan.cell import Cell
+    from medrepro.reproduce.run.training import Outcome
 
 
 def classes() -> tuple[type, type]:
     """Return the paper's module and datamodule (imports torch)."""
-    from datamodules.egfr import EGFRDataModule
-    from lightning_modules.egfr import EGFRModule
+    from medrepro.datamodules.egfr import EGFRDataModule
+    from medrepro.lightning_modules.egfr import EGFRModule
 
     return EGFRModule, EGFRDataModule
 
@@ -31,13 +32,13 @@ def classes() -> tuple[type, type]:
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
     """Run one cell: compute it, or train the module on the datamodule and predict the test part."""
     if cell.config["train"]["epochs"] == 0:
-        from reproduce._egfr.computed import compute
+        from medrepro.reproduce.papers.egfr.compute import compute
 
         return compute(cell)
-    from datamodules.egfr import EGFRDataModule
-    from datamodules.prepared_data import datamodule_for
-    from reproduce._egfr.measures import cosines
-    from reproduce._fitting import train_cell
+    from medrepro.datamodules.egfr import EGFRDataModule
+    from medrepro.datamodules.prepare.subclasses import datamodule_for
+    from medrepro.reproduce.papers.egfr.compute import cosines
+    from medrepro.reproduce.run.fitting import train_cell
 
     module, config = classes()[0], cell.config["data"]
     data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
@@ -47,14 +48,15 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
 
 def figure4(options: Options) -> Job:
     """Plan Figure 4 (imports matplotlib)."""
-    from reproduce._egfr import figures
+    from medrepro.reproduce.papers.egfr import figures
 
     return figures.figure4(options)
 
 
 def plan(options: Options) -> Job:
     """Return the cells and the table of the chosen target."""
-    from reproduce._egfr import clinical, comparators, counts, studies, tables
+    from medrepro.reproduce.papers.egfr import clinical, comparators, studies, tables
+    from medrepro.reproduce.papers.egfr import tables as counts
 
     plans: dict[str, Callable[[Options], Job]] = {
         "table 1": counts.table1,
@@ -98,7 +100,7 @@ COMMAND = Command(
         "embedded": "real LIDC annotations, rendered intensities (offline)",
         "lidc-nodules": "5043 real CT slices of LIDC nodules",
         "nsclc-slices": "real EGFR status, 79 patients, no lesion position",
-        "nsclc": "real EGFR status, slices through the tumour (a folder that datamodules.prepare wrote)",
+        "nsclc": "real EGFR status, slices through the tumour (a folder that medrepro.datamodules.prepare wrote)",
     },
     job=plan,
     classes=classes,
@@ -115,7 +117,7 @@ COMMAND = Command(
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command with ``args`` (default: the shell's); see :func:`reproduce._cli.main`."""
+    """Run the command with ``args`` (default: the shell's); see :func:`medrepro.reproduce.command.main`."""
     return _cli.main(COMMAND, args)
 
 

@@ -15,13 +15,13 @@ from html import escape
 from pathlib import Path
 
 try:
-    from datamodules.cache import atomic_write, writable_folder
-    from reproduce import audit, claims
-    from reproduce._arguments import OneLineParser, guarded, plain_console
-    from reproduce._committed import blanks, read_index, summary
-    from reproduce._format import duration
-    from reproduce._papers import KEYS, load_paper
-    from reproduce._plain_page import plain_page
+    from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.reproduce import audit, claims
+    from medrepro.reproduce.evaluation.coverage import blanks, read_index, summary
+    from medrepro.reproduce.evaluation.text import duration
+    from medrepro.reproduce.printed.load import KEYS, load_paper
+    from medrepro.reproduce.report.html import plain_page
+    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 
@@ -100,7 +100,7 @@ def run_all(keys: list[str], preset: str, results: Path, out: Path) -> list[Part
 
 def _paper(key: str, preset: str, out: Path) -> Callable[[], int]:
     def work() -> int:
-        return int(importlib.import_module(f"reproduce.{key}").main(["--preset", preset, "--out", str(out)]))
+        return int(importlib.import_module(f"medrepro.reproduce.{key}").main(["--preset", preset, "--out", str(out)]))
 
     return work
 

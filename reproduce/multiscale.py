@@ -9,21 +9,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 try:
-    from reproduce import _cli
-    from reproduce._command import Command, Job, Options
-    from reproduce._multiscale.targets import TARGETS
+    from medrepro.reproduce import command as _cli
+    from medrepro.reproduce.papers.multiscale.studies import TARGETS
+    from medrepro.reproduce.plan.options import Options
+    from medrepro.reproduce.plan.paper import Command, Job
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `make multiscale`, or `pip install -e .` here")
 
 if TYPE_CHECKING:
-    from reproduce._cell import Cell
-    from reproduce._outcome import Outcome
+    from medrepro.reproduce.plan.cell import Cell
+    from medrepro.reproduce.run.outcome import Outcome
 
 
 def classes() -> tuple[type, type]:
     """Return the paper's module and datamodule (imports torch)."""
-    from datamodules.multiscale import MultiScaleDataModule
-    from lightning_modules.multiscale import MultiScaleModule
+    from medrepro.datamodules.multiscale import MultiScaleDataModule
+    from medrepro.lightning_modules.multiscale import MultiScaleModule
 
     return MultiScaleModule, MultiScaleDataModule
 
@@ -31,10 +32,10 @@ def classes() -> tuple[type, type]:
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
     """Run one cell: train a classifier or a segmenter, combine an ensemble, or count."""
     if cell.config["kind"] == "count":
-        from reproduce._multiscale.counts import count  # without torch: Table 1 takes seconds
+        from medrepro.reproduce.papers.multiscale.compute import count  # without torch: Table 1 takes seconds
 
         return count(cell)
-    from reproduce._multiscale import running
+    from medrepro.reproduce.papers.multiscale import compute as running
 
     return running.execute(cell, report, stop)
 
@@ -50,7 +51,7 @@ COMMAND = Command(
     targets={name: text for name, (text, _) in TARGETS.items()},
     data={
         "embedded": "real LIDC annotations, rendered intensities (offline)",
-        "lidc": "the LIDC-IDRI scans: DICOM, or a folder that datamodules.prepare wrote as lidc or luna16",
+        "lidc": "the LIDC-IDRI scans: DICOM, or a folder that medrepro.datamodules.prepare wrote as lidc or luna16",
         "nodulemnist3d": "real CT cubes of LIDC nodules, 64^3, patients unknown",
     },
     job=plan,
@@ -68,7 +69,7 @@ COMMAND = Command(
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command with ``args`` (default: the shell's); see :func:`reproduce._cli.main`."""
+    """Run the command with ``args`` (default: the shell's); see :func:`medrepro.reproduce.command.main`."""
     return _cli.main(COMMAND, args)
 
 

@@ -9,29 +9,30 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 try:
-    from reproduce import _cli
-    from reproduce._command import Command, Job, Options
+    from medrepro.reproduce import command as _cli
+    from medrepro.reproduce.plan.options import Options
+    from medrepro.reproduce.plan.paper import Command, Job
 except ModuleNotFoundError as error:
     sys.exit(
         f"medrepro is not installed in this Python ({error}): run `make quadsnet`, or `pip install -e .` in its folder"
     )
 
 if TYPE_CHECKING:
-    from reproduce._cell import Cell
-    from reproduce._training import Outcome
+    from medrepro.reproduce.plan.cell import Cell
+    from medrepro.reproduce.run.training import Outcome
 
 
 def classes() -> tuple[type, type]:
     """Return the paper's module and datamodule (imports torch)."""
-    from datamodules.quadsnet import QuadSNetDataModule
-    from lightning_modules.quadsnet import QuadSNetModule
+    from medrepro.datamodules.quadsnet import QuadSNetDataModule
+    from medrepro.lightning_modules.quadsnet import QuadSNetModule
 
     return QuadSNetModule, QuadSNetDataModule
 
 
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
     """Run one cell: count what Tables I and II count, do without a network, or train."""
-    from reproduce._quadsnet import compute
+    from medrepro.reproduce.papers.quadsnet import compute
 
     if cell.table == "1":
         return compute.count_images(cell)
@@ -44,7 +45,7 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
 
 def plan(options: Options) -> Job:
     """Return the cells and the table of the chosen target."""
-    from reproduce._quadsnet import studies, tables
+    from medrepro.reproduce.papers.quadsnet import studies, tables
 
     jobs = {
         "table 1": tables.table1,
@@ -103,10 +104,10 @@ COMMAND = Command(
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command with ``args`` (default: the shell's); see :func:`reproduce._cli.main`."""
+    """Run the command with ``args`` (default: the shell's); see :func:`medrepro.reproduce.command.main`."""
     words = sys.argv[1:] if args is None else args
     if any(word.partition("=")[0] == "--predict" for word in words):
-        from reproduce._quadsnet.predict import main as predict
+        from medrepro.reproduce.papers.quadsnet.predict import main as predict
 
         return predict(words)
     return _cli.main(COMMAND, args)

@@ -9,36 +9,37 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 try:
-    from reproduce import _cli
-    from reproduce._command import Command, Job, Options
+    from medrepro.reproduce import command as _cli
+    from medrepro.reproduce.plan.options import Options
+    from medrepro.reproduce.plan.paper import Command, Job
 except ModuleNotFoundError as error:
     sys.exit(
         f"medrepro is not installed in this Python ({error}): run `make egfr`, or `pip install -e .` in its folder"
     )
 
 if TYPE_CHECKING:
-    from reproduce._cell import Cell
-    from reproduce._training import Outcome
+    from medrepro.reproduce.plan.cell import Cell
+    from medrepro.reproduce.run.training import Outcome
 
 
 def classes() -> tuple[type, type]:
     """Return the paper's module and datamodule (imports torch)."""
-    from datamodules.segradcam import SEGradCAMDataModule
-    from lightning_modules.segradcam import SEGradCAMModule
+    from medrepro.datamodules.segradcam import SEGradCAMDataModule
+    from medrepro.lightning_modules.segradcam import SEGradCAMModule
 
     return SEGradCAMModule, SEGradCAMDataModule
 
 
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
     """Run one cell: trained, explained, classical or counted."""
-    from reproduce._segradcam.compute import execute as run
+    from medrepro.reproduce.papers.segradcam.compute import execute as run
 
     return run(cell, report, stop)
 
 
 def plan(options: Options) -> Job:
     """Return the cells and the table of the chosen target."""
-    from reproduce._segradcam import tables
+    from medrepro.reproduce.papers.segradcam import tables
 
     kinds = {"table": "table", "figure": "figure", "study": "study_"}
     kind, _, name = options.target.partition(" ")
@@ -66,9 +67,9 @@ COMMAND = Command(
     },
     data={
         "embedded": "real LIDC annotations, rendered intensities (offline)",
-        "lidc": "LIDC-IDRI scans: DICOM, or a folder that datamodules.prepare wrote as lidc or luna16",
+        "lidc": "LIDC-IDRI scans: DICOM, or a folder that medrepro.datamodules.prepare wrote as lidc or luna16",
         "nodulemnist3d": "real cubes with their own split, patients unknown",
-        "folder": "your own scans (a folder that datamodules.prepare wrote as folder)",
+        "folder": "your own scans (a folder that medrepro.datamodules.prepare wrote as folder)",
     },
     job=plan,
     classes=classes,
@@ -89,10 +90,10 @@ COMMAND = Command(
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command with ``args`` (default: the shell's); see :func:`reproduce._cli.main`."""
+    """Run the command with ``args`` (default: the shell's); see :func:`medrepro.reproduce.command.main`."""
     words = sys.argv[1:] if args is None else args
     if any(word == "--explain" or word.startswith("--explain=") for word in words):
-        from reproduce._segradcam.own_volume import main as explain
+        from medrepro.reproduce.papers.segradcam.explain_volume import main as explain
 
         return explain(words)
     return _cli.main(COMMAND, args)

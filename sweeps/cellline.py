@@ -6,13 +6,13 @@
 import sys
 from dataclasses import replace
 
-from reproduce._cell import Cell
-from reproduce._cellline.protocol import FOLDS, Recipe, cells
-from reproduce._cellline.studies import BATCHES, HEADS
-from reproduce._cellline.tables import best_start
-from reproduce._command import Options
-from sweeps._command import main as run
-from sweeps.study import Choice, Study, numbers
+from medrepro.reproduce.papers.cellline.paper import FOLDS, Recipe, cells
+from medrepro.reproduce.papers.cellline.studies import BATCHES, HEADS
+from medrepro.reproduce.papers.cellline.tables import best_start
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.sweeps.command import main as run
+from medrepro.sweeps.study import Choice, Study, numbers
 
 FEW_FOLDS = 3  # of ten: a trial's value is their mean
 NO_WEIGHTS = ""  # ImageNet's are not shipped: transfer comes from the source task

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reproduce._cell import Cell
-from reproduce._command import Job, Options
-from reproduce._egfr import studies as figures
-from reproduce._egfr.protocol import SEEDS, Recipe, cells, preparation
-from sweeps._command import main as run
-from sweeps.study import Range, Study, numbers
+from medrepro.reproduce.papers.egfr import studies as figures
+from medrepro.reproduce.papers.egfr.paper import SEEDS, Recipe, cells, preparation
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import Job
+from medrepro.sweeps.command import main as run
+from medrepro.sweeps.study import Range, Study, numbers
 
 BATCH = "datamodule.batch_size"
 

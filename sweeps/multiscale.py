@@ -21,15 +21,24 @@ import pandas as pd
 from optuna.distributions import FloatDistribution
 from scipy.stats import norm
 
-from datamodules.cache import atomic_write
-from datamodules.errors import InputError
-from reproduce._arguments import OneLineParser, guarded
-from reproduce._cell import Cell
-from reproduce._command import Options
-from reproduce._multiscale.protocol import Recipe, cells, preparation
-from reproduce._multiscale.weights import STEP, Choice, Floats, Labels, auc, combine, grid_search, simplex_grid
-from sweeps._command import main as run
-from sweeps.study import Range, Study
+from medrepro.datamodules.support.cache import atomic_write
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.papers.multiscale.ensemble import (
+    STEP,
+    Choice,
+    Floats,
+    Labels,
+    auc,
+    combine,
+    grid_search,
+    simplex_grid,
+)
+from medrepro.reproduce.papers.multiscale.paper import Recipe, cells, preparation
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.report.terminal import OneLineParser, guarded
+from medrepro.sweeps.command import main as run
+from medrepro.sweeps.study import Range, Study
 
 SHARE = 5  # the search may use 1/5 of the grid's evaluations
 WIDE = 28  # evaluations over the whole simplex; the rest of the budget stays near the best of them

@@ -5,11 +5,11 @@
 
 import sys
 
-from reproduce._cell import Cell
-from reproduce._command import Options
-from reproduce._quadsnet.protocol import Recipe, cells, preparation
-from sweeps._command import main as run
-from sweeps.study import Range, Study
+from medrepro.reproduce.papers.quadsnet.paper import Recipe, cells, preparation
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.sweeps.command import main as run
+from medrepro.sweeps.study import Range, Study
 
 
 def margin_cells(options: Options, row: str) -> tuple[Cell, ...]:

@@ -6,11 +6,11 @@
 import sys
 from dataclasses import replace
 
-from reproduce._cell import Cell
-from reproduce._command import Options
-from reproduce._segradcam.protocol import Recipe, preparation, trained
-from sweeps._command import main as run
-from sweeps.study import Range, Study, numbers
+from medrepro.reproduce.papers.segradcam.paper import Recipe, preparation, trained
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.sweeps.command import main as run
+from medrepro.sweeps.study import Range, Study, numbers
 
 VALIDATION = 0.2  # assumed: share of the training patients on which the choice is made
 

@@ -19,16 +19,20 @@ import numpy as np
 import optuna
 from optuna.trial import Trial
 
-from datamodules.errors import InputError
-from reproduce._address import Address
-from reproduce._cell import Cell
-from reproduce._command import Job, Options
-from reproduce._experiment import execute
-from reproduce._queue import Queue
-from reproduce._workers import Report, Stop
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.queue import Queue
+from medrepro.reproduce.run.storage import Address
+from medrepro.reproduce.run.workers import Report, Stop
 
 if TYPE_CHECKING:
     from pytorch_lightning.callbacks import Callback
+import pytorch_lightning as pl
+from optuna_integration.pytorch_lightning import PyTorchLightningPruningCallback
+from pytorch_lightning.callbacks import Callback
 
 SAMPLERS = ("tpe", "gp", "random", "qmc")
 PRUNERS = ("none", "median", "halving", "hyperband")
@@ -153,7 +157,7 @@ def _digest(chosen: Mapping[str, Any]) -> str:
 
 def load(key: str, name: str) -> Study:
     """Return a study by its paper and name."""
-    studies: Mapping[str, Study] = importlib.import_module(f"sweeps.{key}").STUDIES
+    studies: Mapping[str, Study] = importlib.import_module(f"medrepro.sweeps.{key}").STUDIES
     return studies[name]
 
 
@@ -255,8 +259,28 @@ class TrialTask:
     def _watched(self, trial: Trial, monitor: str) -> AbstractContextManager[None]:
         if self.pruner == "none":
             return nullcontext()
-        from reproduce._brought import bringing
-        from sweeps._pruning import PruningCallback
+        from medrepro.reproduce.run.callbacks import bringing
 
         callback: Callback = PruningCallback(trial, monitor)
         return bringing(callback)
+
+
+class PruningCallback(Callback):
+    """Reports a validation metric to Optuna after each epoch, and ends the training where the pruner says so.
+
+    Args:
+        trial: of the study; it runs on one device.
+        monitor: the metric, by its name in the trainer's callback metrics.
+    """
+
+    def __init__(self, trial: Trial, monitor: str) -> None:
+        self._integration = PyTorchLightningPruningCallback.__new__(PyTorchLightningPruningCallback)
+        vars(self._integration).update(_trial=trial, monitor=monitor, is_ddp_backend=False)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Report this epoch's value.
+
+        Raises:
+            optuna.TrialPruned: the pruner gives the trial up.
+        """
+        self._integration.on_validation_end(trainer, pl_module)

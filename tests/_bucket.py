@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from datamodules.idc import Series
+from medrepro.datamodules.download.idc import Series
 from tests._server import Server
 
 

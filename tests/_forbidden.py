@@ -19,7 +19,7 @@ BANNED = {
     *("shutil.unpack_archive", "os.system", "os.popen", "tempfile.mktemp"),
     *("eval", "exec", "compile"),
 }
-BANNED_METHODS = {"extractall", "extract_all"}  # datamodules.archives.extract is the one way to unpack
+BANNED_METHODS = {"extractall", "extract_all"}  # medrepro.datamodules.support.archives.extract is the one way to unpack
 BANNED_MODULES = (
     "xml.etree",
     "xml.dom",

@@ -6,14 +6,14 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 
-from datamodules import download
-from datamodules.catalogue import Dataset
-from datamodules.fetch import RemoteFile
+from medrepro.datamodules.download import __main__ as download
+from medrepro.datamodules.download.catalogue import Dataset
+from medrepro.datamodules.download.fetch import RemoteFile
 from tests._bucket import Bucket
 from tests._malformed import Case, Place, Words, tarred, zipped
 from tests._server import Server
 
-COMMAND = "datamodules.download"
+COMMAND = "medrepro.datamodules.download"
 PART = (".toy.bin.part", ".toy.bin.note")
 ARCHIVE = ("toy.bin",)
 ENTITIES = '<!DOCTYPE x [<!ENTITY a "a">]><x>&a;</x>'
@@ -65,7 +65,7 @@ def bucket(break_it: Callable[[Bucket], None]) -> Callable[[Place], Words]:
 
 
 def dying(place: Place) -> Words:
-    place.fixture("monkeypatch").setattr("datamodules.fetch.ATTEMPTS", 1)
+    place.fixture("monkeypatch").setattr("medrepro.datamodules.download.fetch.ATTEMPTS", 1)
     server = offered(place)
     server.files["/toy.bin"], server.cuts = bytes(500_000), [90_000]
     return get(place, server.url)

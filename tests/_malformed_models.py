@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tests._malformed import Bomb, Case, Place, Words, picture
 from tests._malformed_prepare import all_edited, cut, nifti, scan, two_series
 
-EXPLAIN, PREDICT, NAME = "reproduce.segradcam", "reproduce.quadsnet", "reproduce.cellline"
+EXPLAIN, PREDICT, NAME = "medrepro.reproduce.segradcam", "medrepro.reproduce.quadsnet", "medrepro.reproduce.cellline"
 CUT = picture(64, "JPEG")[:200]
 
 
@@ -21,9 +21,9 @@ def trained(paper: str) -> bytes:
     """A checkpoint of a small network."""
     import torch
 
-    from lightning_modules.egfr import EGFRModule
-    from lightning_modules.quadsnet import QuadSNetModule
-    from lightning_modules.segradcam import SEGradCAMModule
+    from medrepro.lightning_modules.egfr import EGFRModule
+    from medrepro.lightning_modules.quadsnet import QuadSNetModule
+    from medrepro.lightning_modules.segradcam import SEGradCAMModule
 
     make: dict[str, Callable[[], Any]] = {
         "segradcam": lambda: SEGradCAMModule(design="bottleneck", widths=(4, 4, 8, 8)),

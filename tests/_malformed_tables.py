@@ -9,7 +9,7 @@ import numpy as np
 
 from tests._malformed import YAML_BOMB, Bomb, Case, Place, Words, picture, python_tag, tarred
 
-EGFR, AUDIT, CLAIMS = "reproduce.egfr", "reproduce.audit", "reproduce.claims"
+EGFR, AUDIT, CLAIMS = "medrepro.reproduce.egfr", "medrepro.reproduce.audit", "medrepro.reproduce.claims"
 COLUMNS = (
     "Patient ID", "Gender", "Smoking status", "Histology", "EGFR mutation status", "Age at Histological Diagnosis",
     "Days between CT and surgery",
@@ -69,7 +69,7 @@ def with_a_full_cache(place: Place) -> Words:
     """The nodule table is made in a moment and does not fit."""
     import pandas as pd
 
-    from datamodules import lidc_table
+    from medrepro.datamodules.lidc import table as lidc_table
 
     patch, rng = place.fixture("monkeypatch"), np.random.default_rng(0)
     bits = rng.integers(0, 256, 3_000_000, dtype=np.uint8)

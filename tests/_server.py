@@ -94,7 +94,7 @@ def serving(server: Server) -> Iterator[Server]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server on 127.0.0.1; waits between attempts are cut short."""
-    monkeypatch.setattr("datamodules.fetch.WAIT_S", 0.001)
+    monkeypatch.setattr("medrepro.datamodules.download.fetch.WAIT_S", 0.001)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with serving(Server()) as running:
         yield running

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from datamodules.augment import BatchAugment
-from datamodules.base import ReproDataModule
-from datamodules.records import Records
-from datamodules.splits import Split, fold_split
-from lightning_modules.base import ReproModule
-from lightning_modules.losses.mixed import MixedLoss
+from medrepro.datamodules.augment import BatchAugment
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.splits import Split, fold_split
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.losses.mixed import MixedLoss
 
 SIZE = 8
 

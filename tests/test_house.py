@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reproduce import _render
-from reproduce._cell import KEYS, ROOT
-from reproduce._papers import load_paper
+from medrepro.reproduce.plan.cell import KEYS
+from medrepro.reproduce.plan.identity import ROOT
+from medrepro.reproduce.printed.load import load_paper
+from medrepro.reproduce.report import documents as _render
 
 FOLDERS = (
-    "lightning_modules/{}.py", "datamodules/{}.py", "reproduce/{}.py", "reproduce/{}.md", "reproduce/papers/{}.yaml",
+    "lightning_modules/{}.py", "datamodules/{}.py", "reproduce/{}.py", "reproduce/{}.md",
+    "reproduce/papers/{}/printed.yaml",
     "tests/lightning_modules/test_{}.py", "tests/datamodules/test_{}.py", "tests/reproduce/test_{}.py",
     "notebooks/{}.py", "notebooks/{}.ipynb",
 )  # fmt: skip
@@ -41,7 +43,7 @@ def test_every_printed_table_has_a_command_or_a_reason(
     assert len(KEYS) == 5
     listed = index[key]["tables"]
     assert set(load_paper(key).tables) <= set(listed), "a printed table is not in reproduce/papers/index.yaml"
-    targets = importlib.import_module(f"reproduce.{key}").COMMAND.targets
+    targets = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND.targets
     for entry in [*listed.values(), *index[key]["figures"].values()]:
         assert set(entry) in ({"command"}, {"reason"})
         if "command" in entry:
@@ -55,7 +57,9 @@ def test_documents_are_rendered_from_the_committed_results() -> None:
     assert len(texts) == 6
     filled = _render.tables(texts.values())
     for name, text in texts.items():
-        assert _render.rendered(text, filled) == text, f"{name} is out of date: python -m reproduce._render"
+        assert _render.rendered(text, filled) == text, (
+            f"{name} is out of date: python -m medrepro.reproduce.report.documents"
+        )
 
 
 def test_every_package_is_listed_once() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import _experiment
-from reproduce._cell import Cell
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.run import experiment as _experiment
+from medrepro.reproduce.run.execute import execute
 from tests._malformed import Case, Place
 from tests._malformed_downloads import CASES as DOWNLOADS
 from tests._malformed_models import CASES as MODELS
@@ -25,7 +26,7 @@ CASES = (*TABLES, *DOWNLOADS, *SCANS, *MODELS)
 
 def in_process(todo: Sequence[Cell], jobs: int, observer: object) -> None:
     for cell in todo:
-        _experiment.execute(cell, lambda done, detail: None, lambda: False)
+        execute(cell, lambda done, detail: None, lambda: False)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from reproduce._cell import KEYS, ROOT
+from medrepro.reproduce.plan.cell import KEYS
+from medrepro.reproduce.plan.identity import ROOT
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reproduce._cell import ROOT
+from medrepro.reproduce.plan.identity import ROOT
 from tests._forbidden import forbidden
 
 EXCUSED = {
@@ -92,10 +92,10 @@ def test_the_tree_has_none() -> None:
 
 
 def test_only_one_place_opens_archives_to_unpack_them() -> None:
-    """Readers of archives decode members in memory; only ``datamodules/archives.py`` writes them to the disk."""
+    """Readers of archives decode members in memory; only ``datamodules/support/archives.py`` writes them to disk."""
     writers = [
         str(path)
         for path in sources()
         if path.parts[0] != "tests" and "copyfileobj" in (text := (ROOT / path).read_text()) and "extractfile" in text
     ]
-    assert writers == ["datamodules/archives.py"]
+    assert writers == ["datamodules/support/archives.py"]

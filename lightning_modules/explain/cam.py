@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.explain.network import Target, borrowed, choose_target, class_logits, to_unit, upsample
+from medrepro.lightning_modules.explain.network import Target, borrowed, choose_target, class_logits, to_unit, upsample
 
 FLOOR = 1e-6  # assumed: Eq. 19 leaves 0/0 open
 

@@ -13,8 +13,8 @@ import torch
 from captum import attr
 from torch import Tensor, nn
 
-from lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
-from lightning_modules.explain.network import Target, borrowed, choose_target, class_logits, to_unit
+from medrepro.lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
+from medrepro.lightning_modules.explain.network import Target, borrowed, choose_target, class_logits, to_unit
 
 
 class _ReLURule:

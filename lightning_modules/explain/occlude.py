@@ -10,7 +10,7 @@ import torch
 from monai.visualize.occlusion_sensitivity import OcclusionSensitivity
 from torch import Tensor, nn
 
-from lightning_modules.explain.network import Target, borrowed, choose_target, class_logits, to_unit
+from medrepro.lightning_modules.explain.network import Target, borrowed, choose_target, class_logits, to_unit
 
 
 def occlusion(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.explain.network import Target, borrowed, choose_target, class_logits
+from medrepro.lightning_modules.explain.network import Target, borrowed, choose_target, class_logits
 
 Explainer = Callable[[Tensor, Tensor], Tensor]
 

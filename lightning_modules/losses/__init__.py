@@ -5,7 +5,7 @@ In: features (N, L), logits (N, C) or masks, and labels; out: a differentiable s
 
 from typing import Any
 
-from lightning_modules._lazy import load
+from medrepro.lightning_modules._lazy import load
 
 _MODULES = {
     "AUCCrossEntropyLoss": "auc_cross_entropy",

@@ -8,8 +8,8 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.losses.distributed import global_mean
-from lightning_modules.losses.pairwise_auc import PairwiseAUCLoss, pairwise_auc
+from medrepro.lightning_modules.losses.distributed import global_mean
+from medrepro.lightning_modules.losses.pairwise_auc import PairwiseAUCLoss, pairwise_auc
 
 ALPHA = {32: 0.5, 48: 0.75, 64: 1.0}  # Sec. 3.2.4, below Eq. 13: alpha by the crop's size in voxels
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.losses.distributed import first_row, gather_rows, global_mean, shard_sizes
+from medrepro.lightning_modules.losses.distributed import first_row, gather_rows, global_mean, shard_sizes
 
 
 class BatchSimilarityLoss(nn.Module):
@@ -21,7 +21,7 @@ class BatchSimilarityLoss(nn.Module):
     * Squaring makes s = -1 a perfect positive (and the worst negative), as good as s = +1. The paper's
       features come out of a ReLU, so that s >= 0; put one before this loss.
 
-    Under DDP, rows of this rank meet the columns of all ranks (:mod:`lightning_modules.losses.distributed`).
+    Under DDP, rows of this rank meet the columns of all ranks (:mod:`medrepro.lightning_modules.losses.distributed`).
 
     Args:
         margin: q in [0, 1].

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.losses.distributed import global_mean
+from medrepro.lightning_modules.losses.distributed import global_mean
 
 
 class CrossEntropyLoss(nn.Module):

@@ -8,7 +8,7 @@ from monai.losses import DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.losses.distributed import global_mean
+from medrepro.lightning_modules.losses.distributed import global_mean
 
 
 class DiceCrossEntropyLoss(nn.Module):

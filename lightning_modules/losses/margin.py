@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.losses.distributed import global_mean
+from medrepro.lightning_modules.losses.distributed import global_mean
 
 MarginForm = Literal["printed", "capsule"]
 

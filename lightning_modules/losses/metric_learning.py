@@ -14,8 +14,8 @@ from pytorch_metric_learning.losses import (
 )
 from torch import Tensor, nn
 
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
-from lightning_modules.losses.distributed import gather_rows, shard_sizes
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.losses.distributed import gather_rows, shard_sizes
 
 
 class TripletCrossEntropyLoss(nn.Module):

@@ -5,8 +5,8 @@ In: features (N, L), logits (N, C) and labels (N,) of this rank; out: a scalar, 
 
 from torch import Tensor, nn
 
-from lightning_modules.losses.batch_similarity import BatchSimilarityLoss
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.losses.batch_similarity import BatchSimilarityLoss
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
 
 
 class MixedLoss(nn.Module):

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.losses.distributed import all_reduce_sum, gather_rows, global_count, shard_sizes
+from medrepro.lightning_modules.losses.distributed import all_reduce_sum, gather_rows, global_count, shard_sizes
 
 PAIRS_AT_ONCE = 2**20  # bounds the memory of a non-integer power: 8 MB a temporary in float64
 SMALLEST_BASE = 1e-6  # for p < 1 the slope is infinite at a perfectly ordered pair

@@ -5,7 +5,7 @@ In: images (N, C, *spatial); out: logits, or features and logits, as each networ
 
 from typing import Any
 
-from lightning_modules._lazy import load
+from medrepro.lightning_modules._lazy import load
 
 _MODULES = {
     "Autoencoder3D": "autoencoder3d",

@@ -9,8 +9,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu, resize
-from lightning_modules.networks.crfe import CRFE
+from medrepro.lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu, resize
+from medrepro.lightning_modules.networks.crfe import CRFE
 
 ChannelName = Literal["oa", "dt", "general"]
 

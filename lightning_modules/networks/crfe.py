@@ -6,7 +6,7 @@ In and out: feature maps (N, c, D, H, W) of one shape. Sec. 3.2.1 and Fig. 1 of 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import conv_bn
+from medrepro.lightning_modules.networks.blocks3d import conv_bn
 
 
 class CRFE(nn.Module):

@@ -10,8 +10,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, NoduleHead, conv_bn
-from lightning_modules.networks.ram import RAM
+from medrepro.lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, NoduleHead, conv_bn
+from medrepro.lightning_modules.networks.ram import RAM
 
 
 class DualBranchBlock(nn.Module):

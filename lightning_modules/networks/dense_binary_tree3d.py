@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu
-from lightning_modules.networks.multicrop3d import centre_crop
+from medrepro.lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu
+from medrepro.lightning_modules.networks.multicrop3d import centre_crop
 
 
 class DenseBlock3D(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu
+from medrepro.lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu
 
 
 class DualPathBlock3D(nn.Module):

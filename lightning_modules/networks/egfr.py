@@ -8,8 +8,8 @@ from typing import Literal
 from monai.networks.nets import DenseNet
 from torch import Tensor, nn
 
-from lightning_modules.networks.egfr_resnet import ResNet
-from lightning_modules.networks.weights import build_backbone, feature_width
+from medrepro.lightning_modules.networks.egfr_resnet import ResNet
+from medrepro.lightning_modules.networks.weights import build_backbone, feature_width
 
 Backbone = Literal["vgg16", "resnet18", "resnet34", "resnet50", "densenet"]
 Scale = Literal["paper", "standard", "quick"]

@@ -7,17 +7,17 @@ Secs. 3.2.2 and 3.2.5, Figs. 2 and 3 of seed 001; what they do not say is assume
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, conv_bn, conv_bn_relu
-from lightning_modules.networks.channels import ChannelName, channel
-from lightning_modules.networks.ram import RAM
-from lightning_modules.networks.trunk3d import (
+from medrepro.lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, conv_bn, conv_bn_relu
+from medrepro.lightning_modules.networks.channels import ChannelName, channel
+from medrepro.lightning_modules.networks.ram import RAM
+from medrepro.lightning_modules.networks.trunk3d import (
     BLOCKS,
     STRIDES,
     ResidualTrunk,
     TrunkClassifier,
     resolution_widths,
 )
-from lightning_modules.networks.unet3d import Decoder3D
+from medrepro.lightning_modules.networks.unet3d import Decoder3D
 
 ALL_CHANNELS: tuple[ChannelName, ...] = ("oa", "dt", "general")
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu, resize
-from lightning_modules.networks.trunk3d import BLOCKS, TrunkClassifier
+from medrepro.lightning_modules.networks.blocks3d import conv_bn, conv_bn_relu, resize
+from medrepro.lightning_modules.networks.trunk3d import BLOCKS, TrunkClassifier
 
 
 class CrossBlock(nn.Module):

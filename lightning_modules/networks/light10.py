@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, NoduleHead, double_conv
+from medrepro.lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, NoduleHead, double_conv
 
 
 class Light10(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import conv_bn_relu
+from medrepro.lightning_modules.networks.blocks3d import conv_bn_relu
 
 HIDDEN = 32  # Shen et al., Sec. 2.3
 

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.blocks3d import conv_bn
+from medrepro.lightning_modules.networks.blocks3d import conv_bn
 
 Design = Literal["resnext", "bottleneck", "basic"]
 Activation = Literal["mish", "relu"]

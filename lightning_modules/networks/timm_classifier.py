@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.quadsnet import pad_to
-from lightning_modules.networks.weights import build_backbone, feature_width
+from medrepro.lightning_modules.networks.quadsnet import pad_to
+from medrepro.lightning_modules.networks.weights import build_backbone, feature_width
 
 BaselineName = Literal["densenet121", "inception_v3", "mobilenetv1_100", "resnet50", "vgg16", "legacy_xception"]
 

@@ -11,7 +11,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.weights import build_backbone, feature_width
+from medrepro.lightning_modules.networks.weights import build_backbone, feature_width
 
 Freeze = Literal["backbone", "none"] | int
 

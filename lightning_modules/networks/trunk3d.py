@@ -7,7 +7,7 @@ Sec. 3.2.2: "a residual block of the four-layer structure", then "fused with the
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, NoduleHead, ResidualBlock3d
+from medrepro.lightning_modules.networks.blocks3d import DROPOUT, HIDDEN, NoduleHead, ResidualBlock3d
 
 BLOCKS = (16, 32, 64, 128)  # four blocks: Table 3; widths assumed, those of Light10
 STRIDES = (2, 2, 2, 1)  # assumed

@@ -9,8 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.blocks3d import double_conv, resize
-from lightning_modules.networks.trunk3d import BLOCKS, TrunkClassifier
+from medrepro.lightning_modules.networks.blocks3d import double_conv, resize
+from medrepro.lightning_modules.networks.trunk3d import BLOCKS, TrunkClassifier
 
 
 class Encoder3D(nn.Module):

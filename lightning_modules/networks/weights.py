@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lightning_modules.networks.keras_mobilenet import ARCHITECTURE, keras_backbone, read_npz
+from medrepro.lightning_modules.networks.keras_mobilenet import ARCHITECTURE, keras_backbone, read_npz
 
 SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".bin", ".npz")
 LAYOUT: Final = "layout"  # metadata key of files we write: "timm" or "keras"

@@ -3,7 +3,7 @@ from types import ModuleType
 
 import pytest
 
-from reproduce._cellline.protocol import STRATEGIES
+from medrepro.reproduce.papers.cellline.paper import STRATEGIES
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from datamodules.lidc_cache import RenderedVolumes
+from medrepro.datamodules.lidc.rendered import RenderedVolumes
 
 
 def statistics(volume: NDArray[np.int16], kept: NDArray[np.bool_]) -> list[float]:

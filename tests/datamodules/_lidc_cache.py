@@ -10,8 +10,7 @@ from typing import Protocol, cast
 
 import pandas as pd
 
-from datamodules.lidc import nodules
-from datamodules.rendering import NoduleRow
+from medrepro.datamodules.lidc.nodules import NoduleRow, nodules
 
 
 class Nodule(NoduleRow, Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import SimpleITK
 
-from datamodules.lidc import consensus_mask, nodules
+from medrepro.datamodules.lidc.nodules import consensus_mask, nodules
 from tests.datamodules._ct_series import Scanner, write_ct
 
 LUNG, NODULE = -850, 40

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
-from datamodules.augment import BatchAugment, sample_uniform
+from medrepro.datamodules.augment import BatchAugment, sample_uniform
 
 
 def images(count: int = 16, size: tuple[int, ...] = (8, 8)) -> torch.Tensor:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.errors import InputError
-from datamodules.loader import ResumableLoader
-from datamodules.splits import Split
+from medrepro.datamodules.loader import ResumableLoader
+from medrepro.datamodules.splits import Split
+from medrepro.datamodules.support.errors import InputError
 from tests._toy import ToyData
 
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.cell_augment import CellAugment, Fill
-from datamodules.errors import InputError
+from medrepro.datamodules.augment import CellAugment, Fill
+from medrepro.datamodules.support.errors import InputError
 
 SIZE = 16
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules.cellline import ADAPTED, PARENTAL, TASKS, CellLineDataModule, Extractor, to_grey
-from datamodules.errors import InputError
+from medrepro.datamodules.cellline import ADAPTED, PARENTAL, TASKS, CellLineDataModule, Extractor, to_grey
+from medrepro.datamodules.support.errors import InputError
 
 SMALL: dict[str, Any] = {"image_size": 16, "share": 0.05, "width": 32, "flasks": 5, "folds": 4, "draws": 2}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from datamodules.clusters import cluster_within_classes
-from datamodules.errors import InputError
+from medrepro.datamodules.samplers import cluster_within_classes
+from medrepro.datamodules.support.errors import InputError
 
 
 def _planted(per_group: int = 20, size: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

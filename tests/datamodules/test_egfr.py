@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.ct_slices import lidc_nodule_slices, nsclc_slices
-from datamodules.egfr import EGFRDataModule, grey_window, hu_window, thinned
-from datamodules.errors import InputError
-from datamodules.lidc_cohorts import labelled_nodules
-from datamodules.samplers import ClusterBatchSampler, RandomBatchSampler
+from medrepro.datamodules.ct.published_slices import lidc_nodule_slices, nsclc_slices
+from medrepro.datamodules.egfr import EGFRDataModule, grey_window, hu_window, thinned
+from medrepro.datamodules.lidc.cohorts import labelled_nodules
+from medrepro.datamodules.samplers import ClusterBatchSampler, RandomBatchSampler
+from medrepro.datamodules.support.errors import InputError
 
 
 def smoke(**changes: Any) -> EGFRDataModule:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.lidc import consensus_mask, nodules
+from medrepro.datamodules.lidc.nodules import consensus_mask, nodules
 from tests.datamodules._lidc_cache import cache_folder, rows
 
 

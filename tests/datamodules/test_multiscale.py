@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules import multiscale
-from datamodules.errors import InputError
-from datamodules.multiscale import MultiScaleDataModule, Scale
-from datamodules.records import Records
-from tests.datamodules.test_nodule_volumes import write_nodulemnist
+from medrepro.datamodules import multiscale
+from medrepro.datamodules.multiscale import MultiScaleDataModule, Scale
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.support.errors import InputError
+from tests.datamodules.lidc.test_volumes import write_nodulemnist
 
 PATIENTS, SIDE = 40, 16  # voxels of 4 mm
 

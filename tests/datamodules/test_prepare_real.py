@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.ct import AIR, CT, read_ct
-from datamodules.lidc import consensus_mask
-from datamodules.luna16_annotations import read_annotations
-from datamodules.outlines import read_segmentation
-from datamodules.prepare import main
-from datamodules.prepared import Prepared, open_prepared
+from medrepro.datamodules.ct.outlines import read_segmentation
+from medrepro.datamodules.ct.read import read_ct
+from medrepro.datamodules.ct.volume import AIR, CT
+from medrepro.datamodules.lidc.luna16 import read_annotations
+from medrepro.datamodules.lidc.nodules import consensus_mask
+from medrepro.datamodules.prepare.__main__ import main
+from medrepro.datamodules.prepare.format import Prepared, open_prepared
 from tests.datamodules._ct_series import Scanner, write_ct
 from tests.datamodules._seg import write_seg
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.duplicates import across_parts, duplicates_sentence
-from datamodules.errors import InputError
-from datamodules.quadsnet import QuadSNetDataModule
+from medrepro.datamodules.images.duplicates import across_parts, duplicates_sentence
+from medrepro.datamodules.quadsnet import QuadSNetDataModule
+from medrepro.datamodules.support.errors import InputError
 from tests.datamodules._pictures import kermany_tree, picture, save
 
 

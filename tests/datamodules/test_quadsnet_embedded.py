@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from datamodules import quadsnet_embedded
-from datamodules.quadsnet_embedded import colour_some, digit_images, embedded_records, nodule_images
-from datamodules.records import Records
+from medrepro.datamodules import quadsnet as quadsnet_embedded
+from medrepro.datamodules.quadsnet import colour_some, digit_images, embedded_records, nodule_images
+from medrepro.datamodules.records import Records
 
 
 def slices() -> Records:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.errors import InputError
-from datamodules.records import Records
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.support.errors import InputError
 
 
 def make(images: np.ndarray | None = None, **columns: object) -> Records:

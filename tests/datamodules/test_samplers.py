@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.data import DataLoader
 
-from datamodules.errors import InputError
-from datamodules.samplers import ClusterBatchSampler, EpochBatchSampler, RandomBatchSampler, ShardSampler
+from medrepro.datamodules.samplers import ClusterBatchSampler, EpochBatchSampler, RandomBatchSampler, ShardSampler
+from medrepro.datamodules.support.errors import InputError
 from tests._toy import Rows
 
 

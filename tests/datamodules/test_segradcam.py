@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules import segradcam
-from datamodules.errors import InputError
-from datamodules.lidc_cache import RenderedVolumes
-from datamodules.segradcam import SEGradCAMDataModule
+from medrepro.datamodules import segradcam
+from medrepro.datamodules.lidc.rendered import RenderedVolumes
+from medrepro.datamodules.segradcam import SEGradCAMDataModule
+from medrepro.datamodules.support.errors import InputError
 from tests.datamodules._dicom import write_series
 
 SIDE = segradcam.SIDE

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.errors import InputError
-from datamodules.splits import (
+from medrepro.datamodules.splits import (
     Split,
     check_classes,
     check_disjoint,
@@ -16,6 +15,7 @@ from datamodules.splits import (
     holdout,
     image_split,
 )
+from medrepro.datamodules.support.errors import InputError
 
 
 def cohort(patients: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-PACKAGES = ["lightning_modules.losses", "lightning_modules.networks"]
+PACKAGES = ["medrepro.lightning_modules.losses", "medrepro.lightning_modules.networks"]
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
-from lightning_modules.base import classification_metrics, step_seed
+from medrepro.lightning_modules.base import classification_metrics, step_seed
 from tests._toy import ToyData, ToyModule
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from lightning_modules.cellline import CellLineModule
-from lightning_modules.networks.transfer import TransferHead, TransferNet
+from medrepro.lightning_modules.cellline import CellLineModule
+from medrepro.lightning_modules.networks.transfer import TransferHead, TransferNet
 
 SMALL = "mobilenetv3_small_050"
 

@@ -6,8 +6,8 @@ from torch.nn import functional
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_modules.egfr import EGFRModule, LossName, table6_loss
-from lightning_modules.losses.batch_similarity import BatchSimilarityLoss
+from medrepro.lightning_modules.egfr import EGFRModule, LossName, table6_loss
+from medrepro.lightning_modules.losses.batch_similarity import BatchSimilarityLoss
 
 LOSSES: tuple[LossName, ...] = ("ce", "ctl", "cil", "ml")
 

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
-from lightning_modules.losses.auc_cross_entropy import AUCCrossEntropyLoss
-from lightning_modules.multiscale import (
+from medrepro.lightning_modules.losses.auc_cross_entropy import AUCCrossEntropyLoss
+from medrepro.lightning_modules.multiscale import (
     MultiScaleModule,
     MultiScaleSegmenter,
     NetworkName,

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
-from lightning_modules.losses.margin import MarginLoss
-from lightning_modules.networks.timm_classifier import BASELINES, BaselineName, TimmClassifier
-from lightning_modules.quadsnet import LossName, QuadSNetModule
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.losses.margin import MarginLoss
+from medrepro.lightning_modules.networks.timm_classifier import BASELINES, BaselineName, TimmClassifier
+from medrepro.lightning_modules.quadsnet import LossName, QuadSNetModule
 
 TINY: dict[str, Any] = {"widths": (2, 2, 3, 4), "in_channels": 1, "channels_last": False}
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.networks.autoencoder3d import Autoencoder3D
-from lightning_modules.networks.senet3d import SENet3D, SqueezeExcite3D
-from lightning_modules.segradcam import Comparator, Method, SEGradCAMModule, comparator, explainer
+from medrepro.lightning_modules.networks.autoencoder3d import Autoencoder3D
+from medrepro.lightning_modules.networks.senet3d import SENet3D, SqueezeExcite3D
+from medrepro.lightning_modules.segradcam import Comparator, Method, SEGradCAMModule, comparator, explainer
 
 NAMES: tuple[Comparator, ...] = ("three-plane", "dual-path", "autoencoder", "multi-crop", "binary-tree")
 METHODS: tuple[Method, ...] = (

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reproduce._results import Result, read_result
-from reproduce._spec import BaselineSpec, ClaimSpec, Column, Level, RowSpec, Subset, TableSpec
+from medrepro.reproduce.evaluation.results import Result, read_result
+from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, Level, RowSpec, Subset, TableSpec
 
 SKILLS = {"ce-rs": 1.0, "ce-bt": 1.05, "ml-rs": 1.02, "ml-bt": 1.1}
 LEVELS = (

@@ -13,13 +13,13 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import nn
 
-from datamodules.records import Records
-from datamodules.splits import Split
-from lightning_modules.base import ReproModule
-from lightning_modules.egfr import EGFRModule
-from reproduce._callbacks import AtomicCheckpoint, History
-from reproduce._cell import Cell, Runtime
-from reproduce._training import build_trainer
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.splits import Split
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.egfr import EGFRModule
+from medrepro.reproduce.plan.cell import Cell, Runtime
+from medrepro.reproduce.run.callbacks import AtomicCheckpoint, History
+from medrepro.reproduce.run.training import build_trainer
 from tests._toy import ToyData, ToyModule
 
 

@@ -19,21 +19,21 @@ from pytorch_lightning.callbacks import Callback
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from datamodules.base import ReproDataModule
-from datamodules.cellline import CellLineDataModule
-from datamodules.egfr import EGFRDataModule
-from datamodules.multiscale import MultiScaleDataModule
-from datamodules.quadsnet import QuadSNetDataModule
-from datamodules.records import Records
-from datamodules.segradcam import SEGradCAMDataModule
-from lightning_modules.base import ReproModule
-from lightning_modules.cellline import CellLineModule
-from lightning_modules.egfr import EGFRModule
-from lightning_modules.multiscale import MultiScaleModule
-from lightning_modules.quadsnet import QuadSNetModule
-from lightning_modules.segradcam import SEGradCAMModule
-from reproduce._cell import Cell, Runtime
-from reproduce._training import build_trainer
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.cellline import CellLineDataModule
+from medrepro.datamodules.egfr import EGFRDataModule
+from medrepro.datamodules.multiscale import MultiScaleDataModule
+from medrepro.datamodules.quadsnet import QuadSNetDataModule
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.segradcam import SEGradCAMDataModule
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.cellline import CellLineModule
+from medrepro.lightning_modules.egfr import EGFRModule
+from medrepro.lightning_modules.multiscale import MultiScaleModule
+from medrepro.lightning_modules.quadsnet import QuadSNetModule
+from medrepro.lightning_modules.segradcam import SEGradCAMModule
+from medrepro.reproduce.plan.cell import Cell, Runtime
+from medrepro.reproduce.run.training import build_trainer
 from tests.reproduce._fit import FrozenNorm
 
 BATCH = 9  # over two ranks: 5 and 4

@@ -6,7 +6,7 @@ In: a folder. Out: it, filled; what the dashboard's tests look at.
 from pathlib import Path
 from typing import Any
 
-from reproduce._cell import code_sha256
+from medrepro.reproduce.plan.identity import code_sha256
 from tests.reproduce._fakes import DATA, SKILLS, content, predictions, slices, write
 
 EVIL = '<script>alert("row")</script> & sons'

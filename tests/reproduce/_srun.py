@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reproduce._cell import ROOT
+from medrepro.reproduce.plan.identity import ROOT
 
 
 def run(tasks: int, command: list[str]) -> int:
@@ -35,7 +35,7 @@ def install(folder: Path, srun: str) -> dict[str, str]:
     (folder / "reproduce").symlink_to(ROOT / "reproduce")
     path = os.pathsep.join([str(folder), os.environ["PATH"]])
     job = {"SLURM_SUBMIT_DIR": str(folder), "SLURM_JOB_NODELIST": "here", "SLURM_JOB_NUM_NODES": "1"}
-    return {**os.environ, **job, "PATH": path, "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **job, "PATH": path}
 
 
 if __name__ == "__main__":

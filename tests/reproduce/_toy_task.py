@@ -7,10 +7,10 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
-from datamodules.errors import InputError
-from reproduce._address import Address
-from reproduce._queue import ENTRY, Queue
-from reproduce._workers import Report, Stop
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.run.queue import ENTRY, Queue
+from medrepro.reproduce.run.storage import Address
+from medrepro.reproduce.run.workers import Report, Stop
 
 PATIENCE = 120.0  # seconds that a test waits at most for another process
 

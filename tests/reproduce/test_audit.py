@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import audit as command
-from reproduce._audit.findings import Finding
-from reproduce._audit.run import Audit, audit
-from reproduce._papers import KEYS, PAPERS, load_paper
+from medrepro.reproduce import audit as command
+from medrepro.reproduce.checks.audit import Audit, audit
+from medrepro.reproduce.checks.findings import Finding
+from medrepro.reproduce.printed.load import KEYS, PAPERS, load_paper
 
 IMPOSSIBLE = {
     "egfr": {
@@ -151,7 +151,7 @@ def test_quiet_and_full_and_strict(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_example_shows_two_wrong_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main([str(PAPERS / "example.yaml"), "--out", str(tmp_path)]) == 0
+    assert command.main([str(PAPERS.parent / "printed" / "example.yaml"), "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "(60 x 85.00 + 140 x 90.00) / 200 = 88.50, printed 89.00" in out
     assert "printed J = 0.8720" in out
@@ -178,7 +178,11 @@ def test_bad_input_is_one_line_and_code_2(
 
 
 def test_a_mistake_in_a_file_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (PAPERS / "example.yaml").read_text(encoding="utf-8").replace("means: accuracy", "means: acuracy")
+    text = (
+        (PAPERS.parent / "printed" / "example.yaml")
+        .read_text(encoding="utf-8")
+        .replace("means: accuracy", "means: acuracy")
+    )
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(SystemExit):
         command.main([str(tmp_path / "mine.yaml"), "--out", str(tmp_path)])
@@ -187,7 +191,7 @@ def test_a_mistake_in_a_file_is_named_with_its_line(tmp_path: Path, capsys: pyte
 
 def test_the_command_is_torch_free(tmp_path: Path) -> None:
     code = (
-        "import json, sys; from reproduce import audit; "
+        "import json, sys; from medrepro.reproduce import audit; "
         f"audit.main(['multiscale', '--quiet', '--out', {str(tmp_path)!r}]); "
         "print(json.dumps([m for m in ('torch', 'pandas', 'lightning', 'scipy', 'matplotlib') if m in sys.modules]))"
     )

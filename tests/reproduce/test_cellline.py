@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import cellline
+from medrepro.reproduce import cellline
 
 
 def test_the_help_needs_no_torch() -> None:
-    code = "import sys, reproduce.cellline; sys.exit('torch' in sys.modules)"
+    code = "import sys, medrepro.reproduce.cellline; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import claims as command
-from reproduce._claims.ledger import read_ledger
-from reproduce._command import Command, Options
-from reproduce._papers import KEYS
+from medrepro.reproduce import claims as command
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import Command
+from medrepro.reproduce.printed.claims import read_ledger
+from medrepro.reproduce.printed.load import KEYS
 from tests.reproduce._fakes import content, predictions, slices, write
 
 
@@ -72,7 +73,7 @@ def rows_in(found: Command, table: str, folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_tested_rows_are_rows_of_the_commands(key: str, tmp_path: Path) -> None:
-    found: Command = importlib.import_module(f"reproduce.{key}").COMMAND
+    found: Command = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND
     tested = [claim.comparison for claim in read_ledger()[key].claims if claim.comparison is not None]
     assert len(tested) >= 6
     for comparison in tested:

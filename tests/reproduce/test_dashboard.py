@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from datamodules.errors import InputError
-from reproduce import _compared, _wandb, _workspace, dashboard
-from reproduce._cell import leading_number
-from reproduce._compared import compare
-from reproduce._dashboard_page import COLUMNS, FILTERS
-from reproduce._dashboard_page import dashboard as page_of
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce import dashboard
+from medrepro.reproduce.plan.cell import leading_number
+from medrepro.reproduce.report import overview as _compared
+from medrepro.reproduce.report import wandb_tables as _wandb
+from medrepro.reproduce.report import wandb_workspace as _workspace
+from medrepro.reproduce.report.dashboard import COLUMNS, FILTERS
+from medrepro.reproduce.report.dashboard import dashboard as page_of
+from medrepro.reproduce.report.overview import compare
 from tests.reproduce._fakes import DATA, SKILLS, content, predictions, slices, write
 from tests.reproduce._runs import EVIL, make_runs
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reproduce._cell import ROOT
+from medrepro.reproduce.plan.identity import ROOT
 
 
 def start(folder: Path, what: str, devices: int) -> subprocess.CompletedProcess[str]:

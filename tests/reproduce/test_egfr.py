@@ -12,12 +12,13 @@ import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from reproduce import _cli, egfr
-from reproduce._command import Options
-from reproduce._egfr import comparators
-from reproduce._egfr.clinical import p_values
-from reproduce._egfr.measures import mean_cosines
-from reproduce._egfr.protocol import ASSUMPTIONS
+from medrepro.reproduce import command as _cli
+from medrepro.reproduce import egfr
+from medrepro.reproduce.papers.egfr import comparators
+from medrepro.reproduce.papers.egfr.clinical import p_values
+from medrepro.reproduce.papers.egfr.compute import mean_cosines
+from medrepro.reproduce.papers.egfr.paper import ASSUMPTIONS
+from medrepro.reproduce.plan.options import Options
 
 SIZES = {
     "table 1": 6, "table 2": 4, "table 3": 12, "table 4": 5, "table 5": 12, "table 6": 60, "table 7": 15,
@@ -148,8 +149,8 @@ def test_a_run_from_data_to_report_and_its_reuse(
 
 
 def test_a_checkpoint_loads_without_unpickling_code(tmp_path: Path) -> None:
-    from lightning_modules.egfr import EGFRModule
-    from reproduce._training import save_model
+    from medrepro.lightning_modules.egfr import EGFRModule
+    from medrepro.reproduce.run.training import save_model
 
     module = EGFRModule("resnet18", scale="quick", margin=0.7)
     save_model(module, tmp_path / "model.ckpt")
@@ -186,7 +187,7 @@ def test_p_values_by_hand() -> None:
 
 
 def test_cohort_from_the_real_clinical_table(real_data: Path) -> None:
-    from datamodules import clinical
+    from medrepro.datamodules.features import clinical
 
     path = real_data / "nsclc" / "NSCLCR01Radiogenomic_DATA_LABELS_2018-05-22_1500-shifted.csv"
     table = clinical.known_status(clinical.read_clinical(path))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import everything as command
+from medrepro.reproduce import everything as command
 
 
 def write_report(_: str, preset: str, out: Path) -> Callable[[], int]:

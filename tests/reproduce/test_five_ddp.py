@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reproduce._cell import KEYS
+from medrepro.reproduce.plan.cell import KEYS
 from tests._gloo import Run
 from tests.reproduce._five import BATCH, PAPERS, fit
 
@@ -45,7 +45,7 @@ def test_the_comparison_sees_a_wrong_gradient(gloo: Run, tmp_path: Path) -> None
 
 def fit_unscaled(key: str, folder: str) -> object:
     """Fit with losses that forget the other ranks."""
-    from lightning_modules.losses import distributed
+    from medrepro.lightning_modules.losses import distributed
 
     kept = distributed.world_size
     distributed.world_size = lambda: 1

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from datamodules.errors import InputError
-from reproduce import multiscale
-from reproduce._command import Options
-from reproduce._multiscale.counts import count
-from reproduce._multiscale.protocol import CLASSIFIER
-from reproduce._papers import load_paper
-from reproduce._results import read_results
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce import multiscale
+from medrepro.reproduce.evaluation.results import read_results
+from medrepro.reproduce.papers.multiscale.compute import count
+from medrepro.reproduce.papers.multiscale.paper import CLASSIFIER
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.printed.load import load_paper
 
 TARGETS = tuple(multiscale.COMMAND.targets)
 MEASURED = {"level-1": 324, "level-2": 826, "level-3": 956, "level-4": 430, "level-5": 115, "all": 2651}

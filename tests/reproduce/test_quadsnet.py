@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import quadsnet
-from reproduce._command import Options
-from reproduce._quadsnet.protocol import PRESETS
+from medrepro.reproduce import quadsnet
+from medrepro.reproduce.papers.quadsnet.paper import PRESETS
+from medrepro.reproduce.plan.options import Options
 from tests.datamodules._pictures import picture, save
 
 TARGETS = tuple(quadsnet.COMMAND.targets)
@@ -24,7 +24,7 @@ def options(target: str, preset: str = "quick", data: str = "embedded", root: st
 
 def test_there_are_eight_targets_and_the_help_needs_no_torch() -> None:
     assert len(TARGETS) == 8
-    code = "import sys, reproduce.quadsnet; sys.exit('torch' in sys.modules)"
+    code = "import sys, medrepro.reproduce.quadsnet; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -13,7 +13,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from reproduce._callbacks import AtomicCheckpoint
+from medrepro.reproduce.run.callbacks import AtomicCheckpoint
 from tests.reproduce._fit import fit
 
 CHECKPOINT_EVERY = 3

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from datamodules.errors import InputError
-from lightning_modules.segradcam import SEGradCAMModule
-from reproduce import segradcam
-from reproduce._command import Options
-from reproduce._segradcam.protocol import PRESETS, base_of
-from reproduce._segradcam.tables import COMPARATORS
+from medrepro.datamodules.support.errors import InputError
+from medrepro.lightning_modules.segradcam import SEGradCAMModule
+from medrepro.reproduce import segradcam
+from medrepro.reproduce.papers.segradcam.paper import PRESETS, base_of
+from medrepro.reproduce.papers.segradcam.tables import COMPARATORS
+from medrepro.reproduce.plan.options import Options
 
 TARGETS = tuple(segradcam.COMMAND.targets)
 

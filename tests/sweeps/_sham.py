@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from datamodules.errors import InputError
-from reproduce._cell import Cell, code_sha256, source_fingerprint, write_json
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.plan.cell import Cell, write_json
+from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
 
 Curve = Callable[[Cell], list[float]]
 

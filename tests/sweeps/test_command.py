@@ -8,17 +8,19 @@ import pandas as pd
 import pytest
 import yaml
 
-from reproduce import _cli, cellline, egfr, multiscale, quadsnet, segradcam
-from reproduce._address import Address
-from reproduce._command import Command
-from reproduce._workers import Task, serve
-from sweeps import _command, study
-from sweeps import cellline as sweep_cellline
-from sweeps import egfr as sweep
-from sweeps import multiscale as sweep_multiscale
-from sweeps import quadsnet as sweep_quadsnet
-from sweeps import segradcam as sweep_segradcam
-from sweeps._outputs import write_best, write_plots
+from medrepro.reproduce import cellline, egfr, multiscale, quadsnet, segradcam
+from medrepro.reproduce import command as _cli
+from medrepro.reproduce.plan.paper import Command
+from medrepro.reproduce.run.storage import Address
+from medrepro.reproduce.run.workers import Task, serve
+from medrepro.sweeps import cellline as sweep_cellline
+from medrepro.sweeps import command as _command
+from medrepro.sweeps import egfr as sweep
+from medrepro.sweeps import multiscale as sweep_multiscale
+from medrepro.sweeps import quadsnet as sweep_quadsnet
+from medrepro.sweeps import segradcam as sweep_segradcam
+from medrepro.sweeps import study
+from medrepro.sweeps.outputs import write_best, write_plots
 from tests.sweeps._sham import Sham
 from tests.sweeps.test_outputs import trial
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from reproduce._multiscale.weights import auc, combine, grid_search, simplex_grid
-from sweeps import multiscale as sweep
-from sweeps.study import Study
+from medrepro.reproduce.papers.multiscale.ensemble import auc, combine, grid_search, simplex_grid
+from medrepro.sweeps import multiscale as sweep
+from medrepro.sweeps.study import Study
 
 
 def test_the_budget_is_a_fifth_of_the_grid() -> None:

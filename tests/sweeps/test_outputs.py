@@ -8,10 +8,10 @@ import pytest
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from reproduce._queue import ERROR, WORKER
-from sweeps import cellline, egfr
-from sweeps._outputs import parameters, spread, trials_table, write_best, write_plots
-from sweeps.study import Choice
+from medrepro.reproduce.run.queue import ERROR, WORKER
+from medrepro.sweeps import cellline, egfr
+from medrepro.sweeps.outputs import parameters, spread, trials_table, write_best, write_plots
+from medrepro.sweeps.study import Choice
 
 
 def trial(number: int, value: float | None, **more: object) -> FrozenTrial:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from sweeps._pruning import PruningCallback
+from medrepro.sweeps.study import PruningCallback
 from tests._toy import Rows
 
 EPOCHS = 4

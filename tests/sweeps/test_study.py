@@ -9,14 +9,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from datamodules.errors import InputError
-from reproduce._address import Address
-from reproduce._cell import Cell
-from reproduce._command import Options
-from reproduce._queue import Queue
-from reproduce._workers import serve
-from sweeps import cellline, egfr, multiscale, quadsnet, segradcam, study
-from sweeps.study import Choice, Study, TrialTask, nested, own_seed, score
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.run.queue import Queue
+from medrepro.reproduce.run.storage import Address
+from medrepro.reproduce.run.workers import serve
+from medrepro.sweeps import cellline, egfr, multiscale, quadsnet, segradcam, study
+from medrepro.sweeps.study import Choice, Study, TrialTask, nested, own_seed, score
 from tests.sweeps._sham import Sham, sham_result
 
 EVERY = [one for module in (egfr, multiscale, cellline, quadsnet, segradcam) for one in module.STUDIES.values()]

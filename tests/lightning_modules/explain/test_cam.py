@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from monai.visualize.class_activation_maps import GradCAM as MonaiGradCAM
 from torch import Tensor, nn
 
-from lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus, gradcam_plus_plus_weights, gradcam_weights
-from lightning_modules.explain.network import to_unit, upsample
+from medrepro.lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus, gradcam_plus_plus_weights, gradcam_weights
+from medrepro.lightning_modules.explain.network import to_unit, upsample
 
 SHAPES = [(6, 7), (4, 5, 6)]
 

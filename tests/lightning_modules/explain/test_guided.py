@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
-from lightning_modules.explain.guided import Deconvolution, GuidedBackprop, GuidedGradCAM
+from medrepro.lightning_modules.explain.cam import GradCAM, GradCAMPlusPlus
+from medrepro.lightning_modules.explain.guided import Deconvolution, GuidedBackprop, GuidedGradCAM
 
 
 def network_of(axes: int) -> nn.Sequential:

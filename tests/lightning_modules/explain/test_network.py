@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules import explain
-from lightning_modules.explain import trust
-from lightning_modules.explain.network import borrowed
-from lightning_modules.networks.senet3d import SENet3D
+from medrepro.lightning_modules import explain
+from medrepro.lightning_modules.explain import trust
+from medrepro.lightning_modules.explain.network import borrowed
+from medrepro.lightning_modules.networks.senet3d import SENet3D
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 EXPLAINERS: dict[str, Callable[[nn.Module], Callable[[Tensor], Tensor]]] = {
@@ -109,7 +109,7 @@ def test_borrowed_restores_each_module_after_an_error() -> None:
 
 def test_package_is_lazy_and_needs_no_lightning() -> None:
     code = (
-        "import sys, lightning_modules.explain as e; assert 'torch' not in sys.modules;"
+        "import sys, medrepro.lightning_modules.explain as e; assert 'torch' not in sys.modules;"
         "e.GradCAM; e.pointing_game;"
         "assert not {'pytorch_lightning', 'captum', 'monai', 'datamodules'} & set(sys.modules)"
     )

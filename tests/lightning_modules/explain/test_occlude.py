@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lightning_modules.explain.occlude import occlusion
+from medrepro.lightning_modules.explain.occlude import occlusion
 
 
 def test_equals_a_loop_over_patches_without_overlap() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from lightning_modules.explain import trust
+from medrepro.lightning_modules.explain import trust
 
 
 def maps(seed: int, levels: int = 5) -> tuple[Tensor, Tensor]:

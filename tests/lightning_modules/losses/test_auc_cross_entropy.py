@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import log_loss
 from torch import Tensor
 
-from lightning_modules.losses.auc_cross_entropy import ALPHA, AUCCrossEntropyLoss
+from medrepro.lightning_modules.losses.auc_cross_entropy import ALPHA, AUCCrossEntropyLoss
 from tests._gloo import Run
 from tests.lightning_modules.losses.test_pairwise_auc import double_loop, split, value_and_gradient
 

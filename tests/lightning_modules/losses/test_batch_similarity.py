@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_modules.losses.batch_similarity import BatchSimilarityLoss
+from medrepro.lightning_modules.losses.batch_similarity import BatchSimilarityLoss
 from tests.lightning_modules.losses import _references as reference
 
 BATCHES = [

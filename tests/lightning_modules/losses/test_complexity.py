@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightning_modules.losses import complexity
+from medrepro.lightning_modules.losses import complexity
 
 
 def _eq14_by_its_paragraph(batch: int, length: int, classes: int) -> int:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
 
 
 @pytest.mark.parametrize("weights", [None, [0.25, 2.0, 1.0]])

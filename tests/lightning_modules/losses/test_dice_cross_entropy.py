@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.losses.dice_cross_entropy import DiceCrossEntropyLoss
+from medrepro.lightning_modules.losses.dice_cross_entropy import DiceCrossEntropyLoss
 from tests._gloo import Run
 from tests.lightning_modules.losses.test_pairwise_auc import split, value_and_gradient
 

@@ -8,11 +8,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lightning_modules.losses import distributed
-from lightning_modules.losses.batch_similarity import BatchSimilarityLoss
-from lightning_modules.losses.cross_entropy import CrossEntropyLoss
-from lightning_modules.losses.metric_learning import LiftedCrossEntropyLoss, TripletCrossEntropyLoss
-from lightning_modules.losses.mixed import MixedLoss
+from medrepro.lightning_modules.losses import distributed
+from medrepro.lightning_modules.losses.batch_similarity import BatchSimilarityLoss
+from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
+from medrepro.lightning_modules.losses.metric_learning import LiftedCrossEntropyLoss, TripletCrossEntropyLoss
+from medrepro.lightning_modules.losses.mixed import MixedLoss
 from tests._gloo import Run
 
 LOSSES: dict[str, Callable[[], nn.Module]] = {

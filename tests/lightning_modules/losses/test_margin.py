@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lightning_modules.losses.margin import MarginForm, MarginLoss, balanced_weights
+from medrepro.lightning_modules.losses.margin import MarginForm, MarginLoss, balanced_weights
 from tests._gloo import Run
 
 FORMS = get_args(MarginForm)

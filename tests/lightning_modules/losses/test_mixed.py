@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.losses.mixed import MixedLoss
+from medrepro.lightning_modules.losses.mixed import MixedLoss
 from tests.lightning_modules.losses import _references as reference
 
 LABELS = [[0, 0, 1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1], [0, 1], [1]]

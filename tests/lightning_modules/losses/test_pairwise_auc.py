@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lightning_modules.losses import pairwise_auc as module
-from lightning_modules.losses.pairwise_auc import PairwiseAUCLoss
+from medrepro.lightning_modules.losses import pairwise_auc as module
+from medrepro.lightning_modules.losses.pairwise_auc import PairwiseAUCLoss
 from tests._gloo import Run
 
 POWERS = [1.0, 2.0, 3.0, 0.5, 2.5]

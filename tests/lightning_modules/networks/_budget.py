@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lightning_modules.networks.senet3d import SENet3D
+from medrepro.lightning_modules.networks.senet3d import SENet3D
 
 
 def parameters(network: nn.Module) -> int:

@@ -2,7 +2,7 @@
 
 import torch
 
-from lightning_modules.networks.autoencoder3d import Autoencoder3D
+from medrepro.lightning_modules.networks.autoencoder3d import Autoencoder3D
 from tests.lightning_modules.networks._budget import assert_matched
 
 

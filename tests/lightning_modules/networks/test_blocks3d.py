@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.networks.blocks3d import NoduleHead, ResidualBlock3d, conv_bn, resize
+from medrepro.lightning_modules.networks.blocks3d import NoduleHead, ResidualBlock3d, conv_bn, resize
 from tests.lightning_modules.networks._volumes import parameters, random_maps
 
 

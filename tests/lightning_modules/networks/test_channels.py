@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from lightning_modules.networks.channels import (
+from medrepro.lightning_modules.networks.channels import (
     ChannelName,
     GeneralChannel,
     OverCompleteChannel,
     UnderCompleteChannel,
     channel,
 )
-from lightning_modules.networks.crfe import CRFE
+from medrepro.lightning_modules.networks.crfe import CRFE
 from tests.lightning_modules.networks._volumes import doubled, halved, parameters, random_maps
 
 

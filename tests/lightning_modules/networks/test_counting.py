@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.networks.counting import keras_parameter_count, macs, trainable_count
+from medrepro.lightning_modules.networks.counting import keras_parameter_count, macs, trainable_count
 
 
 def test_keras_counts_running_statistics() -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from lightning_modules.networks.crfe import CRFE
+from medrepro.lightning_modules.networks.crfe import CRFE
 from tests.lightning_modules.networks._volumes import doubled, halved, parameters, random_maps
 
 

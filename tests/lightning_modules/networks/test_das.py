@@ -2,7 +2,7 @@
 
 import torch
 
-from lightning_modules.networks.das import DualBranchBlock, DualBranchNet
+from medrepro.lightning_modules.networks.das import DualBranchBlock, DualBranchNet
 from tests.lightning_modules.networks._volumes import random_maps, unused_weights
 
 

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from lightning_modules.networks.dense_binary_tree3d import DenseBinaryTree3D, DenseBlock3D, TreeTransition3D
-from lightning_modules.networks.multicrop3d import centre_crop
+from medrepro.lightning_modules.networks.dense_binary_tree3d import DenseBinaryTree3D, DenseBlock3D, TreeTransition3D
+from medrepro.lightning_modules.networks.multicrop3d import centre_crop
 from tests.lightning_modules.networks._budget import assert_learns, assert_matched
 
 

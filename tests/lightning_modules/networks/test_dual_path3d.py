@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lightning_modules.networks.dual_path3d import DualPathBlock3D, DualPathNet3D
+from medrepro.lightning_modules.networks.dual_path3d import DualPathBlock3D, DualPathNet3D
 from tests.lightning_modules.networks._budget import assert_learns, assert_matched
 
 

@@ -5,8 +5,8 @@ from typing import cast, get_args
 import pytest
 import torch
 
-from lightning_modules.networks.counting import keras_parameter_count, macs, trainable_count
-from lightning_modules.networks.egfr import Backbone, EGFRNet, Scale
+from medrepro.lightning_modules.networks.counting import keras_parameter_count, macs, trainable_count
+from medrepro.lightning_modules.networks.egfr import Backbone, EGFRNet, Scale
 
 # backbone: (Keras total, Table 4's millions)
 PAPER_COUNTS: dict[Backbone, tuple[int, float]] = {

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lightning_modules.networks.counting import trainable_count
-from lightning_modules.networks.egfr_resnet import ResidualBlock, ResNet
+from medrepro.lightning_modules.networks.counting import trainable_count
+from medrepro.lightning_modules.networks.egfr_resnet import ResidualBlock, ResNet
 
 
 @pytest.mark.parametrize(("pool", "grid"), [(False, 4), (True, 2)])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lightning_modules.networks.channels import ChannelName
-from lightning_modules.networks.ifm import IFM, ChannelFusion, IFMSegmenter
+from medrepro.lightning_modules.networks.channels import ChannelName
+from medrepro.lightning_modules.networks.ifm import IFM, ChannelFusion, IFMSegmenter
 from tests.lightning_modules.networks._volumes import gmacs, parameters, unused_weights
 
 SINGLE: list[tuple[ChannelName, ...]] = [("oa",), ("dt",)]

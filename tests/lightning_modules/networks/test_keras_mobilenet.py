@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.networks.keras_mobilenet import (
+from medrepro.lightning_modules.networks.keras_mobilenet import (
     STAGE_DEPTHS,
     convert,
     keras_backbone,

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from lightning_modules.networks.kiunet3d import CrossBlock, KiUClassifier, KiUNet3D
+from medrepro.lightning_modules.networks.kiunet3d import CrossBlock, KiUClassifier, KiUNet3D
 from tests.lightning_modules.networks._volumes import parameters, unused_weights
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.networks.light10 import Light10
+from medrepro.lightning_modules.networks.light10 import Light10
 from tests.lightning_modules.networks._volumes import gmacs, parameters, unused_weights
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.networks.multicrop3d import MultiCropNet3D, MultiCropPool3D, centre_crop
+from medrepro.lightning_modules.networks.multicrop3d import MultiCropNet3D, MultiCropPool3D, centre_crop
 from tests.lightning_modules.networks._budget import assert_learns, assert_matched
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.quadsnet import SMALLEST, STREAMS, QuadSNet, Stream, pad_to
+from medrepro.lightning_modules.networks.quadsnet import SMALLEST, STREAMS, QuadSNet, Stream, pad_to
 
 
 def count(network: nn.Module) -> int:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.networks.ram import RAM
+from medrepro.lightning_modules.networks.ram import RAM
 from tests.lightning_modules.networks._volumes import parameters, random_maps
 
 

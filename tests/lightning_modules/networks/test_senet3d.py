@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightning_modules.networks.senet3d import Design, SENet3D, SqueezeExcite3D
+from medrepro.lightning_modules.networks.senet3d import Design, SENet3D, SqueezeExcite3D
 
 COUNTS: list[tuple[Design, int, float]] = [
     ("resnext", 1_789_934, 1.21),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.networks.three_plane import ThreePlaneResNet, orthogonal_planes
+from medrepro.lightning_modules.networks.three_plane import ThreePlaneResNet, orthogonal_planes
 from tests.lightning_modules.networks._budget import assert_learns, assert_matched
 
 

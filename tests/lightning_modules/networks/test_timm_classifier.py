@@ -7,9 +7,9 @@ import timm
 import torch
 from torch import nn
 
-from lightning_modules.networks import timm_classifier
-from lightning_modules.networks.timm_classifier import BASELINES, BaselineName, TimmClassifier
-from lightning_modules.networks.weights import save_backbone
+from medrepro.lightning_modules.networks import timm_classifier
+from medrepro.lightning_modules.networks.timm_classifier import BASELINES, BaselineName, TimmClassifier
+from medrepro.lightning_modules.networks.weights import save_backbone
 
 # Table II's column "trainable" against timm's 1000-class networks: parameters plus BatchNorm statistics.
 KERAS_TOTALS: dict[BaselineName, int] = {
@@ -65,8 +65,8 @@ def test_pretrained_weights_are_used_and_grey_is_repeated(tmp_path: Path) -> Non
 
 def test_weights_that_are_not_here_stop_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("lightning_modules.networks.weights._hub_reachable", lambda: False)
-    monkeypatch.setattr("lightning_modules.networks.weights._in_hub_cache", lambda _: False)
+    monkeypatch.setattr("medrepro.lightning_modules.networks.weights._hub_reachable", lambda: False)
+    monkeypatch.setattr("medrepro.lightning_modules.networks.weights._in_hub_cache", lambda _: False)
     with pytest.raises(FileNotFoundError, match=r"resnet50\..*safetensors .* --weights none starts at random"):
         TimmClassifier("resnet50", 3, 2, weights="imagenet")
     with pytest.raises(FileNotFoundError, match=r"nowhere\.pth"):

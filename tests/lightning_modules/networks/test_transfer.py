@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_modules.networks.transfer import TransferHead, TransferNet, backbone_units, centre_channels
+from medrepro.lightning_modules.networks.transfer import TransferHead, TransferNet, backbone_units, centre_channels
 
 SMALL = "mobilenetv3_small_050"
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.networks.trunk3d import ResidualTrunk, resolution_widths
+from medrepro.lightning_modules.networks.trunk3d import ResidualTrunk, resolution_widths
 from tests.lightning_modules.networks._volumes import random_maps
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.networks.unet3d import Encoder3D, UNet3D, UNetClassifier
+from medrepro.lightning_modules.networks.unet3d import Encoder3D, UNet3D, UNetClassifier
 from tests.lightning_modules.networks._volumes import parameters, unused_weights
 
 

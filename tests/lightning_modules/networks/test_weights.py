@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lightning_modules.networks.keras_mobilenet import convert
-from lightning_modules.networks.weights import (
+from medrepro.lightning_modules.networks.keras_mobilenet import convert
+from medrepro.lightning_modules.networks.weights import (
     build_backbone,
     feature_width,
     offline_message,
@@ -29,7 +29,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def refuse(*_args: object, **_kwargs: object) -> socket.socket:
         raise OSError("network is unreachable")
 
-    module = "lightning_modules.networks.weights"
+    module = "medrepro.lightning_modules.networks.weights"
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(f"{module}.huggingface_hub.try_to_load_from_cache", lambda *_args: None)
     monkeypatch.setattr(f"{module}.urllib.request.getproxies", dict)

@@ -1,0 +1,1 @@
+"""Data of the five papers: readers, records, patient-grouped splits, samplers, augmentation."""

@@ -1,0 +1,1 @@
+"""CT volumes with their geometry: DICOM series, NIfTI, NRRD and MetaImage, segmentations."""

@@ -1,0 +1,1 @@
+"""Download the public data sets, with licences and checksums."""

@@ -1,0 +1,273 @@
+"""Download public data: shown and agreed to before the first byte, resumed and checked.
+
+In: the name of a data set; out: ``<out>/<name>/`` with the files and ``download.json``, which says what was got from
+where and that it is whole. ``--dry-run`` prints the manifest without any network.
+"""
+
+import argparse
+import datetime
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from medrepro.datamodules.download.catalogue import Dataset, find
+from medrepro.datamodules.download.fetch import Client, RemoteFile, Report, fetch, md5_of
+from medrepro.datamodules.download.idc import check_whole, download_series, index_version
+from medrepro.datamodules.support.archives import extract
+from medrepro.datamodules.support.cache import atomic_write, writable_folder
+from medrepro.datamodules.support.command_line import OneLineParser, guarded
+from medrepro.datamodules.support.errors import InputError
+
+PROGRAM = "python -m medrepro.datamodules.download"
+CARD = "download.json"
+UNPACKED = "unpacked"  # folder of an archive's content
+MOST_WORKERS = 64
+EPILOG = """
+names: lidc and nsclc (CT, from the Imaging Data Commons), breakhis, livecell, and MedMNIST's (pneumoniamnist,
+nodulemnist3d, ...). A second call resumes what was interrupted and checks what is there.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = OneLineParser(prog=PROGRAM, description="Download a public data set.", epilog=EPILOG)
+    parser.add_argument("name", metavar="NAME", help="data set, see below")
+    parser.add_argument("--out", type=Path, default=Path("data"), help="a folder NAME is made in it (%(default)s)")
+    parser.add_argument("--dry-run", action="store_true", help="print the manifest and stop; needs no network")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--patients", nargs="+", default=[], metavar="ID", help="only these, of lidc and nsclc")
+    parser.add_argument("--size", type=int, default=28, help="px, of MedMNIST: 28, 64, 128 or 224 (%(default)s)")
+    parser.add_argument("--workers", type=int, default=8, help="CT series at a time (%(default)s)")
+    parser.add_argument("--mirror", metavar="URL", help="another server that has the same files")
+    parser.add_argument("--keep-archive", action="store_true", help="keep a zip or tar after unpacking it")
+    return parser
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command with ``args`` (default: the shell's).
+
+    Returns:
+        0. Bad input, no network or a full disk is one line on stderr and ``SystemExit(2)``; Ctrl-C is 130.
+    """
+    words = sys.argv[1:] if args is None else list(args)
+    return guarded(PROGRAM, lambda: run(build_parser().parse_args(words)))
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Show what would come, ask, download, check, and say how to go on."""
+    _check(chosen)
+    dataset = find(chosen.name, chosen.size, chosen.patients)
+    if chosen.dry_run:
+        print("\n".join(manifest(dataset)))
+        return 0
+    folder = chosen.out / dataset.name
+    writable_folder(chosen.out, "--out")
+    with _alone(chosen.out / f".{dataset.name}.lock"):
+        if is_whole(dataset, folder):
+            print(f"{folder} is there and whole")
+        else:
+            _agree(dataset, folder, chosen.yes)
+            get(dataset, folder, chosen)
+    print(f"use it: {dataset.use.format(folder=folder)}")
+    return 0
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    if not 1 <= chosen.workers <= MOST_WORKERS:
+        raise InputError(f"--workers {chosen.workers}: allowed are 1 to {MOST_WORKERS}")
+    if chosen.mirror is not None and not chosen.mirror.startswith(("https://", "http://")):
+        raise InputError(f"--mirror {chosen.mirror}: give an address that starts with https:// or http://")
+
+
+def manifest(dataset: Dataset) -> Iterator[str]:
+    """Yield the data set's description as comments, then one line a file or series, tab-separated."""
+    yield from (f"# {line}" for line in describe(dataset))
+    if dataset.series:
+        yield f"# source    {index_version()}"
+        yield "patient\tseries\tmodality\tfiles\tbytes\taddress"
+        for one in dataset.series:
+            address = f"https://{one.bucket}.s3.amazonaws.com/{one.uuid}/"
+            yield "\t".join(map(str, (one.patient, one.series_uid, one.modality, one.instances, one.size, address)))
+        return
+    yield "file\tbytes\tmd5\taddress"
+    for file in dataset.files:
+        yield f"{file.name}\t{file.size or 'unknown'}\t{file.md5 or 'not published'}\t{file.url}"
+
+
+def describe(dataset: Dataset) -> list[str]:
+    """Return title, size, licence, citation and page, a line each."""
+    return [
+        f"{dataset.name}: {dataset.title}",
+        f"size      {_size(dataset)}",
+        f"licence   {dataset.licence}",
+        f"cite      {dataset.citation}",
+        f"about it  {dataset.page}",
+    ]
+
+
+def _size(dataset: Dataset) -> str:
+    amount = dataset.about_bytes / 1e6
+    return f"{dataset.bound} {f'{amount / 1e3:.1f} GB' if amount >= 1000 else f'{amount:.1f} MB'}".strip()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of one data set's folder."""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise InputError(f"another process downloads the same data set ({path}); wait for it to end") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _agree(dataset: Dataset, folder: Path, yes: bool) -> None:
+    """Print what would come and ask.
+
+    Raises:
+        InputError: it does not fit on the disk, or nobody says yes.
+    """
+    free, here = shutil.disk_usage(folder.parent).free, _on_disk(dataset, folder)
+    needed = dataset.about_bytes * (2 if dataset.images else 1) - here  # an archive and its content
+    print("\n".join(describe(dataset)))
+    print(f"to        {folder} ({here / 1e6:.0f} MB are there, {free / 1e9:.1f} GB free)")
+    if needed > free:
+        raise InputError(
+            f"{needed / 1e9:.1f} GB are needed in {folder.parent}, {free / 1e9:.1f} GB are free; free space, choose "
+            "another folder by --out, or fewer --patients"
+        )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("nobody is there to agree to the licence and size; say --yes, or --dry-run to look only")
+    if input("download it? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InputError("not agreed: nothing was downloaded")
+
+
+def _on_disk(dataset: Dataset, folder: Path) -> int:
+    """Return how much of a data set has come already."""
+    if dataset.series:
+        return sum(one.size for one in dataset.series if one.folder(folder).is_dir())
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def get(dataset: Dataset, folder: Path, chosen: argparse.Namespace) -> None:
+    """Download what is missing, check it, and write the card last."""
+    client = Client()
+    with _progress(dataset) as report:
+        if dataset.series:
+            download_series(dataset.series, folder, client, chosen.mirror, chosen.workers, report)
+            got: list[dict[str, Any]] = [{"source": index_version(), "series": len(dataset.series)}]
+        else:
+            got = [_get_file(file, folder, client, chosen.mirror, report) for file in dataset.files]
+    if dataset.images:
+        _unpack(dataset, folder, chosen.keep_archive)
+    _write_card(dataset, folder, got)
+
+
+def _get_file(file: RemoteFile, folder: Path, client: Client, mirror: str | None, report: Report) -> dict[str, Any]:
+    here = RemoteFile(f"{mirror.rstrip('/')}/{file.name}", file.name, file.size, file.md5) if mirror else file
+    path = fetch(here, folder, client, report)
+    return {"file": file.name, "bytes": path.stat().st_size, "md5": md5_of(path), "from": here.url}
+
+
+def _unpack(dataset: Dataset, folder: Path, keep: bool) -> None:
+    """Unpack the archive and count its images."""
+    archive = folder / dataset.files[0].name
+    print(f"unpacking {archive}")
+    extract(archive, folder / UNPACKED)
+    wrong = _images_wrong(dataset, folder)
+    if wrong:
+        shutil.rmtree(folder / UNPACKED)
+        raise InputError(f"{archive}: {wrong}; delete it and run the command again")
+    if not keep:
+        archive.unlink()
+
+
+def _images_wrong(dataset: Dataset, folder: Path) -> str | None:
+    """Return what is wrong with the number of images, or None."""
+    pattern, expected = dataset.images or ("", 0)
+    names = (path.name for path in (folder / UNPACKED).rglob(pattern)) if pattern else ()
+    found = sum(not name.startswith(".") for name in names)
+    return None if found == expected else f"{found} images ({pattern}) where {expected} were expected"
+
+
+def _write_card(dataset: Dataset, folder: Path, got: list[dict[str, Any]]) -> None:
+    about = {name: getattr(dataset, name) for name in ("name", "title", "licence", "citation", "page")}
+    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    with atomic_write(folder / CARD) as temporary:
+        temporary.write_text(json.dumps({**about, "got": got, "when": when}, indent=1) + "\n", encoding="utf-8")
+
+
+def is_whole(dataset: Dataset, folder: Path) -> bool:
+    """Check what an earlier call finished.
+
+    Raises:
+        InputError: it was finished and has changed since.
+    """
+    card = folder / CARD
+    if not card.is_file() or (dataset.series and not all(one.folder(folder).is_dir() for one in dataset.series)):
+        return False
+    for one in dataset.series:
+        check_whole(one, one.folder(folder))
+    wrong = _images_wrong(dataset, folder) if dataset.images else None
+    if not dataset.images and dataset.files:
+        wrong = _file_wrong(dataset, folder)
+    if wrong:
+        raise InputError(f"{folder}: {wrong}; delete {card} and run the command again")
+    return True
+
+
+def _file_wrong(dataset: Dataset, folder: Path) -> str | None:
+    damaged = [
+        file for file in dataset.files if (folder / file.name).is_file() and file.md5 != md5_of(folder / file.name)
+    ]
+    if damaged:
+        return f"{damaged[0].name} has changed since it was downloaded"
+    missing = [file for file in dataset.files if not (folder / file.name).is_file()]
+    return f"{missing[0].name} is gone" if missing else None
+
+
+@contextmanager
+def _progress(dataset: Dataset) -> Iterator[Report]:
+    """Yield a function to tell of new bytes: a bar on a terminal, a line every tenth elsewhere."""
+    console, lock = Console(stderr=True), threading.Lock()
+    total = dataset.about_bytes if not dataset.bound else None
+    if console.is_terminal:
+        columns = (
+            TextColumn(dataset.name),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("", total=total)
+            yield lambda new: bar.advance(task, new)
+        return
+    done, tenth = 0, max(dataset.about_bytes // 10, 1)
+
+    def report(new: int) -> None:
+        nonlocal done
+        with lock:
+            before, done = done, done + new
+            if done // tenth > before // tenth:
+                console.print(f"{dataset.name}: {done / 1e6:.0f} of {_size(dataset)}", highlight=False, soft_wrap=True)
+
+    yield report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Clinical, handcrafted, radiomic and frozen-network features."""

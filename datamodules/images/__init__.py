@@ -1,0 +1,1 @@
+"""Two-dimensional image sets: folders, archives, CSV lists and public sets."""

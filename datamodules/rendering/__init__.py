@@ -1,0 +1,1 @@
+"""Render CT intensities around real nodule outlines."""

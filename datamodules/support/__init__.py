@@ -1,0 +1,1 @@
+"""What every reader shares: caches, archives, errors, processes, progress."""

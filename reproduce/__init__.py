@@ -1,0 +1,1 @@
+"""Reproduce the tables of five papers, and say what holds."""

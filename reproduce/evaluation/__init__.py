@@ -1,0 +1,1 @@
+"""From results to metrics, intervals, estimates and verdicts."""

@@ -1,0 +1,88 @@
+"""Copy the finished cells of a run into ``reproduce/results/``, where README and cards are rendered from.
+
+``python -m medrepro.reproduce.evaluation.collect runs/egfr-table5-quick [...]``: one JSON and one Parquet a cell;
+smoke runs are refused.
+"""
+
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from medrepro.datamodules.support.cache import atomic_write
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.plan.identity import ROOT
+
+RESULTS = ROOT / "reproduce" / "results"
+
+
+def collect(run: Path, target: Path = RESULTS) -> int:
+    """Copy the results below ``run/results``; returns how many.
+
+    Runs on other data than the default lie beside it: table ``5`` on ``lidc-nodules`` goes to ``5-lidc-nodules``, and
+    a table whose rows are data sets of their own goes, whole, by the name that its command gave them.
+
+    Raises:
+        InputError: nothing finished lies there, or a smoke result does.
+    """
+    files = sorted((run / "results").rglob("*.json"))
+    if not files:
+        raise InputError(f"{run}: no finished cells; give the folder of a run, such as runs/egfr-table5-quick")
+    for file in files:
+        result = json.loads(file.read_text())
+        if result["preset"] == "smoke":
+            raise InputError(f"{file}: a smoke result measures nothing and is not collected; run --preset quick")
+        name = _data_name(result)
+        folder = file.parent.name if name == "embedded" else f"{file.parent.name}-{name}"
+        place = target / result["key"] / folder / file.name
+        with atomic_write(place) as temporary:
+            temporary.write_text(without_paths(file.read_text(), result["config"]["data"].get("data_root")))
+        predictions = file.with_suffix(".parquet")
+        if predictions.exists():
+            with atomic_write(place.with_suffix(".parquet")) as temporary:
+                shutil.copyfile(predictions, temporary)
+    return len(files)
+
+
+def _data_name(result: Mapping[str, Any]) -> str:
+    """Return what ``--data`` was; a user's own folder adds its name, so that two of them lie apart."""
+    data, words = result["config"]["data"], shlex.split(result["command"])
+    name: str = words[words.index("--data") + 1] if "--data" in words[:-1] else data.get("data", "embedded")
+    return f"folder+{Path(data['data_root']).name}" if name == "folder" else name
+
+
+def without_paths(text: str, data_root: str | None) -> str:
+    """Replace the folder of the data, which is nobody else's business, by ``DIR``.
+
+    A relative one, such as ``data``, may be an ordinary word too: it counts as the option's value only.
+    """
+    if data_root is None:
+        return text
+    if Path(data_root).is_absolute():
+        return text.replace(json.dumps(data_root)[1:-1], "DIR")
+    result = json.loads(text)
+    result["config"]["data"]["data_root"] = "DIR"
+    words = shlex.split(result["command"])
+    before = ["", *words]
+    result["command"] = shlex.join(
+        "DIR" if option == "--data-root" else word for option, word in zip(before, words, strict=False)
+    )
+    return json.dumps(result, indent=1) + "\n"
+
+
+def main(args: list[str] | None = None) -> int:
+    """Collect every run folder named in ``args``."""
+    for run in sys.argv[1:] if args is None else args:
+        try:
+            print(f"{run}: {collect(Path(run))} cells")
+        except InputError as error:
+            print(f"medrepro.reproduce.evaluation.collect: error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One folder per paper: its protocol, tables, printed numbers and claims."""

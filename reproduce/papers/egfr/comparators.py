@@ -1,0 +1,184 @@
+"""Table 7 of the egfr paper: the network beside shape and first-order features with classical classifiers.
+
+In: options; out: a job and, row by row, predictions of the test cohort. The studies that the paper cites were measured
+on their own patients: their rows are blank.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from medrepro.datamodules.egfr import HU_WINDOW, EGFRDataModule
+from medrepro.datamodules.features.handcrafted import feature_table
+from medrepro.datamodules.features.radiomics import MISSING, available, radiomics_table
+from medrepro.datamodules.lidc.cohorts import slice_masks
+from medrepro.datamodules.prepare.subclasses import datamodule_for
+from medrepro.reproduce.papers.egfr.paper import (
+    CLASSES,
+    EMBEDDED,
+    KEY,
+    Recipe,
+    assumptions,
+    baselines,
+    cells,
+    columns,
+    levels,
+    network_label,
+    preparation,
+    rows,
+)
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.table import RowSpec, TableSpec
+from medrepro.reproduce.printed.load import load_paper
+from medrepro.reproduce.run.classical import Classifier, fit_predict
+from medrepro.reproduce.run.outcome import Outcome
+from medrepro.reproduce.run.training import baseline_scores, data_block
+
+FAMILIES = ("shape", "size", "intensity")  # assumed: what the cited radiomics studies have in common
+CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
+    "features-forest": ("forest", "shape + first-order features, random forest"),
+    "features-svm": ("svm", "shape + first-order features, SVM"),
+    "features-tree": ("tree", "shape + first-order features, decision tree"),
+    "radiomics-forest": ("forest", "shape + IBSI radiomics, random forest"),
+}
+WITHOUT_MASKS = ("nsclc", "nsclc-slices")  # no outline, so no shape: first-order features of the whole slice
+SLICE_CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
+    "slice-forest": ("forest", "first-order features of the whole slice, random forest"),
+    "slice-svm": ("svm", "first-order features of the whole slice, SVM"),
+    "slice-tree": ("tree", "first-order features of the whole slice, decision tree"),
+}
+CITED = "another study's patients: cited, not reproduced"
+CHOSEN = "Classifiers choose their parameters on inner folds of training patients; "
+FEATURES_OF = {
+    False: "the features are of each nodule's largest slice, and all its slices share the nodule's score.",
+    True: "the features are the grey levels of chest and table: what they reach is not the tumour's doing.",
+}
+PRINTED = ("image/sensitivity", "image/specificity", "image/accuracy", "image/auc")
+
+
+def table7(options: Options) -> Job:
+    """Plan Table 7."""
+    backbone = "resnet34" if options.preset == "paper" else "resnet18"
+    ours = Recipe(
+        "ours", f"{network_label(backbone, options)} ML, batch training", {"backbone": backbone}, {"batches": "bt"}
+    )
+    without_masks = options.data in WITHOUT_MASKS
+    known = SLICE_CLASSIFIERS if without_masks else CLASSIFIERS
+    classical = [Recipe(row, label, {}, {}) for row, (_, label) in known.items()]
+    computed = [
+        replace(cell, config={**cell.config, "train": {"epochs": 0, "select": "last"}})
+        for cell in cells(options, "7", [recipe for recipe in classical if not _reason(recipe.row)])
+    ]
+    printed = load_paper(KEY).table("7")
+    cited = [Recipe(row, printed.rows[row].label, {}, {}) for row in printed.rows if row != "ours"]
+    spec = TableSpec(
+        key=KEY,
+        number="7",
+        title="Comparison of the studies",
+        columns=columns(options, PRINTED),
+        rows=(
+            *(replace(row, reason=CITED) for row in rows("7", cited)),
+            *rows("7", [ours]),
+            *(RowSpec(recipe.row, recipe.label, below=True, reason=_reason(recipe.row)) for recipe in classical),
+        ),
+        baselines=baselines(options),
+        levels=levels(options),
+        classes=CLASSES[options.data],
+        notes=(CHOSEN + FEATURES_OF[without_masks],),
+    )  # fmt: skip
+    job_cells = (*cells(options, "7", [ours]), *computed)
+    return Job(spec, job_cells, assumptions(options), prepare=preparation(options))
+
+
+def _reason(row: str) -> str:
+    """Why a row cannot be computed on this machine."""
+    return "" if row != "radiomics-forest" or available() else MISSING
+
+
+def compute(cell: Cell) -> Outcome:
+    """Fit one classifier on the training cohort, by nodule or by slice, and predict the test cohort's slices."""
+    config = cell.config["data"]
+    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    data.setup()
+    known = {**CLASSIFIERS, **SLICE_CLASSIFIERS}
+    fit = _of_slices if cell.row in SLICE_CLASSIFIERS else _of_nodules
+    probability = fit(cell, data, known[cell.row][0])
+    test = data.records.table.iloc[data.parts.test]
+    return Outcome(data=data_block(data), predictions=_predictions(data, test, probability))
+
+
+def _of_nodules(cell: Cell, data: EGFRDataModule, classifier: Classifier) -> npt.NDArray[np.float64]:
+    """Return the score of every test slice's nodule, from features of the nodule's largest slice."""
+    nodule = data.records.table["nodule_id"].to_numpy()
+    largest = data.records.table.groupby("nodule_id")["mask_pixels"].idxmax()
+    features = _features(cell, *_images_and_masks(data, largest.to_numpy())).set_index(largest.index)
+    train = data.records.table.iloc[_fitted(data)].drop_duplicates("nodule_id").set_index("nodule_id")
+    names = pd.unique(nodule[data.parts.test])
+    scores = fit_predict(
+        features.loc[train.index],
+        train["label"].to_numpy(dtype=np.int64),
+        train["patient_id"].to_numpy(dtype=np.str_),
+        features.loc[names],
+        classifier,
+        cell.seed,
+    )
+    return np.asarray(pd.Series(scores, index=names).loc[nodule[data.parts.test]].to_numpy(dtype=np.float64))
+
+
+def _of_slices(cell: Cell, data: EGFRDataModule, classifier: Classifier) -> npt.NDArray[np.float64]:
+    """Return the score of every test slice, from its own grey levels."""
+    images = _window_hu(np.asarray(data.records.images[:, 0], dtype=np.float64))
+    features = feature_table(list(images), list(np.ones(images.shape, dtype=np.bool_)), ("intensity",))
+    table, fitted = data.records.table, _fitted(data)
+    return fit_predict(
+        features.iloc[fitted],
+        table["label"].to_numpy(dtype=np.int64)[fitted],
+        table["patient_id"].to_numpy(dtype=np.str_)[fitted],
+        features.iloc[data.parts.test],
+        classifier,
+        cell.seed,
+    )
+
+
+def _fitted(data: EGFRDataModule) -> npt.NDArray[np.int64]:
+    """Return the rows to learn from: a classifier chooses on inner folds and needs no validation part."""
+    return np.concatenate([data.parts.train, data.parts.val])
+
+
+def _features(cell: Cell, images: list[npt.NDArray[np.float64]], masks: list[npt.NDArray[np.bool_]]) -> pd.DataFrame:
+    """Return the features that a row's classifier sees, one row a nodule."""
+    if cell.row != "radiomics-forest":
+        return feature_table(images, masks, FAMILIES)
+    ibsi = radiomics_table(images, masks, cell.runtime.cache_dir)
+    return pd.concat([feature_table(images, masks, ("shape", "size")), ibsi], axis=1)
+
+
+def _images_and_masks(
+    data: EGFRDataModule, index: npt.NDArray[np.int64]
+) -> tuple[list[npt.NDArray[np.float64]], list[npt.NDArray[np.bool_]]]:
+    """Return HU images and masks of the slices at ``index``; on masked slices the mask is where they are not 0."""
+    images = np.asarray(data.records.images[index, 0], dtype=np.float64)
+    if data.data == EMBEDDED:
+        return list(images), list(slice_masks(data.cache_dir, data.limit_patients)[index])
+    return list(_window_hu(images)), list(images > 0)
+
+
+def _window_hu(grey: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return HU in the window that 8-bit grey values span."""
+    low, high = HU_WINDOW
+    return low + grey / 255 * (high - low)
+
+
+def _predictions(data: EGFRDataModule, test: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd.DataFrame:
+    names = [name for name in ("sample_id", "patient_id", "nodule_id", "label") if name in test]
+    frame = test[names].reset_index(drop=True)
+    frame["prob_0"], frame["prob_1"] = 1 - probability, probability
+    for name, score in baseline_scores(data).items():
+        frame[f"baseline_{name}"] = score
+    for column in data.baseline_columns().values():
+        frame[column] = test[column].to_numpy(dtype=np.float32)
+    return frame

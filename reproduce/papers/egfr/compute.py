@@ -1,0 +1,162 @@
+"""The egfr paper's tables that need no training: groups (1), image counts (2), networks (4), cost of the loss.
+
+In: a cell whose ``epochs`` is 0; out: an :class:`~medrepro.reproduce.run.outcome.Outcome` of numbers. Planned by
+``counts.py``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.egfr import EGFRDataModule
+from medrepro.datamodules.prepare.subclasses import datamodule_for
+from medrepro.datamodules.samplers import ClusterBatchSampler, cluster_within_classes
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.egfr import EGFRModule
+from medrepro.lightning_modules.losses.complexity import batch_training_flops, mixed_loss_flops, mixed_loss_operations
+from medrepro.lightning_modules.networks.counting import keras_parameter_count, macs
+from medrepro.lightning_modules.networks.egfr import EGFRNet
+from medrepro.reproduce.papers.egfr import clinical, comparators
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.printed.load import load_paper
+from medrepro.reproduce.run.training import Outcome, data_block
+
+MILLION = 1e6
+PATCH = (1, 64, 64)
+NO_DATA = {"name": "none", "kind": "no data: computed from the definition", "task": "none", "tier": "original"}
+
+
+def compute(cell: Cell) -> Outcome:
+    """Compute one row of a table without training."""
+    rows = {"1": groups, "2": counts, "3": clinical.compute, "4": network, "7": comparators.compute}
+    return {**rows, "complexity": complexity}[cell.table](cell)
+
+
+def _data(cell: Cell) -> EGFRDataModule:
+    config = cell.config["data"]
+    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    data.setup()
+    return data
+
+
+def groups(cell: Cell) -> Outcome:
+    """Table 1: one cluster of one class, its size, and its seats in the batches of the first epoch.
+
+    The row is ``<class>-<rank>``; clusters of a class are ranked by size, largest first.
+    """
+    data = _data(cell)
+    label, rank = (int(part) for part in cell.row.split("-"))
+    index = data.parts.train
+    labels = data.records.labels[index]
+    clusters = cluster_within_classes(data.images[index].numpy(), labels, data.groups, data.seed)
+    sizes = [int(((labels == label) & (clusters == number)).sum()) for number in range(data.groups)]
+    chosen = int(np.argsort(sizes)[::-1][rank])
+    member = (labels == label) & (clusters == chosen)
+    sampler = ClusterBatchSampler(labels, clusters, data.batch_size, seed=data.seed)
+    seats = [int(member[batch].sum()) for batch in sampler.global_batches(0) if len(batch) == data.batch_size]
+    return Outcome(
+        data=data_block(data),
+        metrics={
+            "group/images": float(member.sum()),
+            "group/share": float(member.mean()),
+            "group/expected": float(member.mean() * data.batch_size),
+            "group/least": float(min(seats)),
+            "group/most": float(max(seats)),
+        },
+    )
+
+
+def counts(cell: Cell) -> Outcome:
+    """Table 2: images of each class in the training or test cohort, or both."""
+    data = _data(cell)
+    fitted = np.concatenate([data.parts.train, data.parts.val])
+    part = {"training": fitted, "validation": data.parts.test}.get(cell.row, np.arange(len(data.records)))
+    labels, patients = data.records.labels[part], data.records.patients[part]
+    metrics = {
+        "images/positive": float((labels == 1).sum()),
+        "images/negative": float((labels == 0).sum()),
+        "images/share": float((labels == 1).mean()),
+        "images/patients": float(len(np.unique(patients))),
+    }
+    if cell.row == "total":
+        metrics = {"images/positive": float(len(labels)), "images/patients": metrics["images/patients"]}
+    return Outcome(data=data_block(data), metrics=metrics)
+
+
+def network(cell: Cell) -> Outcome:
+    """Table 4: a network's parameters as Keras counts them, and its multiply-adds at 64 x 64 x 1."""
+    net = EGFRNet(cell.config["module"]["backbone"], scale=cell.config["module"]["scale"])
+    parameters, operations = keras_parameter_count(net), macs(_Logits(net), PATCH)
+    printed = load_paper("egfr").table("4").value(cell.row, "parameters") or float("nan")
+    return Outcome(
+        data=NO_DATA,
+        metrics={
+            "network/parameters": parameters / MILLION,
+            "network/difference": 100 * (parameters / MILLION / printed - 1),
+            "network/macs": operations / MILLION,
+            "network/flops": 2 * operations / MILLION,
+        },
+        parameters=parameters,
+        macs=operations,
+    )
+
+
+class _Logits(torch.nn.Module):
+    """A network's second output, for counting operations."""
+
+    def __init__(self, net: EGFRNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, K) of images (N, 1, 64, 64)."""
+        result: torch.Tensor = self.net(images)[1]
+        return result
+
+
+def complexity(cell: Cell) -> Outcome:
+    """Eqs. 12-14 at the paper's sizes, and what the same operations come to when a dot product is counted once."""
+    sizes: Mapping[str, Any] = cell.config["module"]
+    n_b, train_images = sizes["batch_size"], sizes["images"]
+    forward = macs(_Logits(EGFRNet("resnet34", scale="paper")), PATCH)
+    value = {
+        "ml-printed": mixed_loss_flops(n_b),
+        "ml-counted": mixed_loss_operations(n_b),
+        "bt": batch_training_flops(train_images, n_b),
+        "total": mixed_loss_flops(n_b) + batch_training_flops(train_images, n_b),
+        "network": 3 * 2 * forward * n_b,
+    }[cell.row]
+    return Outcome(data=NO_DATA, metrics={"cost/flops": value / MILLION, "cost/share": value / (6 * forward * n_b)})
+
+
+@torch.no_grad()
+def cosines(module: ReproModule, data: ReproDataModule) -> dict[str, float]:
+    """Return the mean cosine between features of test images of one class, and of different classes.
+
+    Raises:
+        TypeError: the module has no features to compare.
+    """
+    if not isinstance(module, EGFRModule):
+        raise TypeError(f"cosines need the features of an EGFRModule, not of {type(module).__name__}")
+    module.eval()
+    loader = data.eval_loader(data.parts.test)
+    features = torch.cat([module.network(batch["image"].to(module.device))[0].cpu() for batch in loader])
+    labels = data.labels[torch.from_numpy(data.parts.test)]
+    return mean_cosines(features, labels)
+
+
+def mean_cosines(features: Tensor, labels: Tensor) -> dict[str, float]:
+    """Return mean cosines over pairs of different samples, of features (N, L) with labels (N,)."""
+    unit = functional.normalize(features.double(), dim=1)
+    similarity = unit @ unit.T
+    same = labels[:, None] == labels[None, :]
+    other = ~torch.eye(len(labels), dtype=torch.bool)
+    return {
+        "cosine/within": float(similarity[same & other].mean()),
+        "cosine/between": float(similarity[~same].mean()),
+    }

@@ -1,0 +1,90 @@
+"""Cells of the quadsnet paper as they are run: trained ones, and the two tables that are only counted.
+
+In: a cell; out: an :class:`~medrepro.reproduce.run.training.Outcome`. Imports torch: only worker processes come here.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from medrepro.datamodules.images.duplicates import across_parts, duplicates_sentence
+from medrepro.datamodules.quadsnet import PARTS, QuadSNetDataModule
+from medrepro.lightning_modules.networks.counting import keras_parameter_count, macs, trainable_count
+from medrepro.lightning_modules.networks.quadsnet import QuadSNet
+from medrepro.lightning_modules.networks.timm_classifier import TimmClassifier
+from medrepro.lightning_modules.quadsnet import QuadSNetModule
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.run.fitting import train_cell
+from medrepro.reproduce.run.training import Outcome, data_block
+from medrepro.reproduce.run.trivial import predict_without_network
+
+NO_DATA = {"name": "none", "kind": "networks only", "task": "none", "tier": "embedded", "sha256": ""}
+
+
+def train(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], bool]) -> Outcome | None:
+    """Train the cell's network on its data; channels, classes and class counts are the data's."""
+    data = QuadSNetDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+
+    def module() -> QuadSNetModule:
+        return QuadSNetModule(
+            in_channels=data.images.shape[1],
+            num_classes=len(data.records.classes),
+            class_counts=data.class_counts,
+            **cell.config["module"],
+        )
+
+    outcome = train_cell(cell, module, data, report, stop)
+    if outcome is None:
+        return None
+    about = {"classes": list(data.records.classes), "class_counts": list(data.class_counts)}
+    return replace(outcome, data={**outcome.data, **about, "duplicates": duplicates_sentence(data.copies)})
+
+
+def without_network(cell: Cell) -> Outcome:
+    """Predict the cell's test images without a network."""
+    data = QuadSNetDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
+    outcome = predict_without_network(data, cell.config["train"]["baseline"])
+    return replace(outcome, data={**outcome.data, "duplicates": duplicates_sentence(data.copies)})
+
+
+def count_images(cell: Cell) -> Outcome:
+    """Count one data set of Table I: images, parts, classes, copies across parts."""
+    data = QuadSNetDataModule(**cell.config["data"])
+    data.setup()
+    parts = {f"images/{name}": float(len(getattr(data.parts, name))) for name in PARTS}
+    classes = np.bincount(data.records.labels)
+    numbers = {
+        "images/all": float(len(data.records)),
+        "images/classes": float(len(classes)),
+        "images/ratio": float(classes.max() / classes.min()),
+        "images/copies": float(len(across_parts(data.copies))),
+    }
+    return Outcome(
+        data={**data_block(data), "duplicates": duplicates_sentence(data.copies)}, metrics={**numbers, **parts}
+    )
+
+
+def count_parameters(cell: Cell) -> Outcome:
+    """Count one network of Table II, without memory for its weights."""
+    name = cell.config["module"]["network"]
+    with torch.device("meta"):
+        built = QuadSNet(3, 2) if name == "quadsnet" else TimmClassifier(name, 3, 2)
+        own = QuadSNet(3, 2) if name == "quadsnet" else _published(name)
+    numbers = {
+        "parameters/keras-total": float(keras_parameter_count(own)),
+        "parameters/own": float(trainable_count(own)),
+        "parameters/here": float(trainable_count(built)),
+        "macs/here": macs(built, (3, 224, 224)) / 1e9,
+    }
+    return Outcome(data=NO_DATA, metrics=numbers)
+
+
+def _published(name: str) -> nn.Module:
+    """Return timm's own network with its 1000-class output."""
+    import timm
+
+    network: nn.Module = timm.create_model(name)
+    return network

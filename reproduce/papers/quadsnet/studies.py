@@ -1,0 +1,117 @@
+"""The studies behind the paper's claims: which streams are needed, which loss, and how much imbalance it bears.
+
+In: options; out: a :class:`~medrepro.reproduce.plan.paper.Job`.
+"""
+
+from medrepro.reproduce.papers.quadsnet.paper import EMBEDDED, Recipe, assumptions, cells, preparation
+from medrepro.reproduce.papers.quadsnet.tables import BASELINES, CLASSES, DEFINITIONS, KEY, NOT_PRINTED, metric_columns
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
+
+STREAMS = (
+    ("cs1",), ("cs2",), ("ss1",), ("ss2",),
+    ("cs1", "cs2"), ("ss1", "ss2"), ("cs1", "ss1"), ("cs2", "ss2"),
+    ("cs1", "cs2", "ss1", "ss2"),
+)  # fmt: skip
+LOSSES = {"margin": "margin (Eq. 2)", "margin-capsule": "margin, capsule form", "ce": "cross-entropy"}
+WEIGHTS = {"balanced": "weighted", "none": "unweighted"}
+RATIOS = (1, 10, 100)
+
+
+def streams(options: Options) -> Job:
+    """Plan the streams: each alone, pairs of one kind, pairs of one kernel, all four."""
+    recipes = [
+        Recipe("-".join(chosen), " + ".join(name.upper() for name in chosen), {"streams": list(chosen)})
+        for chosen in STREAMS
+    ]
+    every = recipes[-1].row
+    singles = tuple(recipe.row for recipe in recipes[:4])
+    claim = ClaimSpec(
+        "four streams are better than one", (every,) * len(singles), singles, "image/balanced_accuracy", tolerance=0.01
+    )
+    return _study(options, "streams", "Which streams are needed", recipes, (claim,), metric_columns(NOT_PRINTED))
+
+
+def losses(options: Options) -> Job:
+    """Plan the losses: Eq. 2 as printed, its capsule form, cross-entropy; each weighted and not; Eq. 2 on a softmax."""
+    recipes = [
+        Recipe(f"{loss}-{how}", f"{LOSSES[loss]}, {WEIGHTS[how]}", {"loss": loss, "class_weights": how})
+        for loss in LOSSES
+        for how in WEIGHTS
+    ]
+    recipes += [
+        Recipe(
+            f"softmax-{how}",
+            f"margin (Eq. 2) of a softmax, {WEIGHTS[how]}",
+            {"squash": "softmax", "class_weights": how},
+        )
+        for how in WEIGHTS
+    ]
+    claims = (
+        _gain("the margin loss is better than cross-entropy, weighted", "margin-balanced", "ce-balanced"),
+        _gain("the margin loss is better than cross-entropy, unweighted", "margin-none", "ce-none"),
+        _gain("weights help the margin loss", "margin-balanced", "margin-none"),
+        _gain("the margin loss wants a sigmoid, not a softmax", "margin-balanced", "softmax-balanced"),
+    )
+    return _study(options, "loss", "Which loss", recipes, claims, metric_columns(NOT_PRINTED))
+
+
+def imbalance(options: Options) -> Job:
+    """Plan the imbalance: margin and cross-entropy, weighted and not, trained at 1:1, 1:10 and 1:100."""
+    recipes = [
+        Recipe(
+            f"{loss}-{how}-{ratio}",
+            f"1:{ratio} {LOSSES[loss]}, {WEIGHTS[how]}",
+            {"loss": loss, "class_weights": how},
+            {"imbalance": ratio},
+        )
+        for ratio in RATIOS
+        for loss in ("margin", "ce")
+        for how in WEIGHTS
+    ]
+    claims = tuple(
+        _gain(
+            f"at 1:{ratio} the weighted margin loss is better than cross-entropy, {words}",
+            f"margin-balanced-{ratio}",
+            f"ce-{how}-{ratio}",
+        )
+        for ratio in RATIOS
+        for how, words in WEIGHTS.items()
+    )
+    columns = (
+        Column("image/sensitivity", "SE"),
+        Column("image/specificity", "SP"),
+        Column("image/balanced_accuracy", "balanced ACC", ci=True),
+        Column("image/auc", "AUC", ci=True),
+    )
+    return _study(options, "imbalance", "How much imbalance the losses bear", recipes, claims, columns)
+
+
+def _gain(text: str, better: str, worse: str) -> ClaimSpec:
+    return ClaimSpec(text, better, worse, "image/balanced_accuracy", tolerance=0.01)
+
+
+def _study(
+    options: Options,
+    name: str,
+    title: str,
+    recipes: list[Recipe],
+    claims: tuple[ClaimSpec, ...],
+    columns: tuple[Column, ...],
+) -> Job:
+    embedded = options.data == EMBEDDED
+    baselines: tuple[BaselineSpec, ...] = BASELINES if embedded else BASELINES[-1:]
+    spec = TableSpec(
+        key=KEY,
+        number=name,
+        title=title,
+        columns=columns,
+        rows=tuple(RowSpec(recipe.row, recipe.label) for recipe in recipes),
+        baselines=baselines,
+        claims=claims,
+        classes=CLASSES.get(options.data, ()),
+        notes=(DEFINITIONS,),
+        kind="Study",
+    )
+    return Job(spec, cells(options, name, recipes), assumptions(options), prepare=preparation(options))

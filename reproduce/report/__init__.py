@@ -1,0 +1,1 @@
+"""Show tables: terminal, Markdown, HTML and W&B."""

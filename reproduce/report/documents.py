@@ -1,0 +1,98 @@
+"""Fill the result tables of README and cards from the committed result files; nobody types a number.
+
+``python -m medrepro.reproduce.report.documents`` rewrites what lies between ``<!-- results: egfr table 5 -->`` and
+``<!-- end -->``;
+``--check`` changes nothing and fails if anything would change. A word after the target names the data, and
+``folder+skin`` those of the folder ``skin``.
+"""
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from medrepro.datamodules.support.cache import atomic_write
+from medrepro.reproduce.evaluation.collect import RESULTS
+from medrepro.reproduce.plan.identity import ROOT, code_sha256
+from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import Command
+
+BLOCK = re.compile(
+    r"(<!-- results: (?P<key>\w+) (?P<kind>table|figure|study) (?P<name>\S+)(?: (?P<data>[\w+-]+))? -->\n)"
+    r".*?(<!-- end -->)",
+    re.DOTALL,
+)
+Wanted = tuple[str, str, str | None]  # key, target, data
+EMPTY = "*Not measured yet: no committed result.*\n"
+
+
+def documents() -> list[Path]:
+    """Return the files that hold result tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "reproduce").glob("*.md"))]
+
+
+def rendered(text: str, filled: Mapping[Wanted, str]) -> str:
+    """Return ``text`` with every result block filled anew."""
+    return BLOCK.sub(lambda match: f"{match[1]}{filled[_wanted(match)]}{match[6]}", text)
+
+
+def tables(texts: Iterable[str]) -> dict[Wanted, str]:
+    """Return what fills the blocks of all texts, each once, on all cores: a bootstrap takes seconds."""
+    wanted = list(dict.fromkeys(_wanted(match) for text in texts for match in BLOCK.finditer(text)))
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        return dict(zip(wanted, pool.map(table, *zip(*wanted, strict=True)), strict=True))
+
+
+def _wanted(match: re.Match[str]) -> Wanted:
+    return match["key"], f"{match['kind']} {match['name']}", match["data"]
+
+
+def table(key: str, target: str, data: str | None = None) -> str:
+    """Return the Markdown table of a target from its committed results, or a line that says there are none."""
+    command: Command = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND
+    name = data.partition("+")[0] if data else next(iter(command.data))
+    options = Options(command="", target=target, data=name, out="runs/render", named_out=True)
+    job = command.job(options)
+    source = job.cells[0].table if job.cells else job.spec.number
+    folder = RESULTS / key / (source if data is None else f"{source}-{data}")
+    if not any(folder.glob("*.json")):
+        return EMPTY
+    from medrepro.reproduce.evaluation.results import Current, read_results
+    from medrepro.reproduce.evaluation.table_view import build_table
+    from medrepro.reproduce.report.html import markdown_table
+
+    results = read_results(folder)
+    if source != job.spec.number:  # a figure on a table's results: it means to show some of the rows
+        results = tuple(result for result in results if result.row in {row.id for row in job.spec.rows})
+    measured = {result.row for result in results}  # a comparator of ours without results is not worth a line
+    spec = replace(job.spec, rows=tuple(row for row in job.spec.rows if not row.below or row.id in measured))
+    view = build_table(spec, results, Current(code_sha256(key), frozenset()))
+    return markdown_table(view).rstrip() + "\n"
+
+
+def main(args: list[str] | None = None) -> int:
+    """Rewrite the documents, or with ``--check`` report which of them are out of date (exit code 1)."""
+    check = "--check" in (sys.argv[1:] if args is None else args)
+    texts = {path: path.read_text() for path in documents() if path.is_file()}
+    filled, stale = tables(texts.values()), []
+    for path, old in texts.items():
+        new = rendered(old, filled)
+        if new != old:
+            stale.append(path.name)
+            if not check:
+                with atomic_write(path) as temporary:
+                    temporary.write_text(new)
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; run: python -m medrepro.reproduce.report.documents", file=sys.stderr)
+        return 1
+    print(f"{'up to date' if check else 'rendered'}: {len(documents())} documents, {len(stale)} changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Run cells: training, processes, ranks and queues."""

@@ -1,0 +1,126 @@
+"""What happens beside the steps of a training run: checkpoints that are whole, the best epoch, history and progress.
+
+In: a running Lightning trainer; out: files in the cell's folder, and values by epoch.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from medrepro.datamodules.support.errors import InputError
+
+Report = Callable[[float, str], None]  # (epochs done, detail)
+Stop = Callable[[], bool]
+
+
+class InterruptedCellError(Exception):
+    """The user asked to stop; nothing of this cell counts, its checkpoint remains."""
+
+
+class AtomicCheckpoint(Callback):
+    """Save ``last.ckpt`` every ``every`` steps and each epoch: temporary name first, then renamed over the old one."""
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.path = folder / "last.ckpt"
+        self.every = every
+
+    def save(self, trainer: pl.Trainer, path: Path) -> None:
+        """Write the trainer's whole state to ``path``; on all ranks, for sharded strategies need each of them."""
+        temporary = path.with_name(f".{path.name}.tmp")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            temporary.replace(path)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+        """Save inside an epoch."""
+        if self.every and trainer.global_step % self.every == 0:
+            self.save(trainer, self.path)
+
+
+class BestEpoch(AtomicCheckpoint):
+    """Keep the weights of the epoch with the highest validation AUC (never the test cohort's) in ``best.ckpt``."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, every=0)
+        self.path = folder / "best.ckpt"
+        self.best = -math.inf
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare this epoch's validation AUC with the best so far."""
+        del pl_module
+        score = float(trainer.callback_metrics.get("val/auc", math.nan))
+        if not trainer.sanity_checking and score > self.best:
+            self.best = score
+            self.save(trainer, self.path)
+
+    def state_dict(self) -> dict[str, float]:
+        """The best score, for resuming."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Restore the best score."""
+        self.best = state_dict["best"]
+
+
+class History(Callback):
+    """Record each epoch's metrics, report progress, and stop when asked to."""
+
+    def __init__(self, report: Report, stop: Stop) -> None:
+        self.values: dict[str, list[float]] = {}
+        self._report = report
+        self._stop = stop
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Report about twenty times an epoch; refuse a loss that is not finite."""
+        del pl_module, batch
+        if self._stop():
+            raise InterruptedCellError
+        batches = int(trainer.num_training_batches)
+        if (batch_idx + 1) % max(1, batches // 20) == 0 or batch_idx + 1 == batches:
+            loss = float(outputs["loss"])
+            if not math.isfinite(loss):
+                raise InputError(
+                    f"the training loss is {loss} in epoch {trainer.current_epoch}, step {trainer.global_step}; "
+                    "lower --module.lr or check the data's intensity range"
+                )
+            self._report(trainer.current_epoch + (batch_idx + 1) / batches, f"loss {loss:.3f}")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Append this epoch's values."""
+        del pl_module
+        for name, value in trainer.callback_metrics.items():
+            self.values.setdefault(name, []).append(float(value))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The history so far, so that a resumed run shows the whole curve."""
+        return {"values": self.values}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the history."""
+        self.values = state_dict["values"]
+
+
+_callbacks: ContextVar[tuple[Callback, ...]] = ContextVar("callbacks", default=())
+
+
+@contextmanager
+def bringing(*callbacks: Callback) -> Iterator[None]:
+    """Give the cells that are trained in this block further callbacks."""
+    token = _callbacks.set(callbacks)
+    try:
+        yield
+    finally:
+        _callbacks.reset(token)
+
+
+def brought() -> tuple[Callback, ...]:
+    """Return the callbacks that hold now."""
+    return _callbacks.get()

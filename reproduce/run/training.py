@@ -1,0 +1,217 @@
+"""Train one cell's module on its datamodule, and predict the test part on one device.
+
+In: a cell, its Lightning module and datamodule; out: an :class:`Outcome` of plain values and a frame of predictions.
+Kill-safe: a checkpoint is written to a temporary name and renamed, and a resumed run continues bit for bit.
+"""
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.support.cache import atomic_write
+from medrepro.lightning_modules.base import ReproModule
+from medrepro.lightning_modules.networks.counting import macs, trainable_count
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.run.callbacks import AtomicCheckpoint, BestEpoch, History, Report, Stop
+from medrepro.reproduce.run.outcome import Outcome as Outcome
+
+Measure = Callable[[ReproModule, ReproDataModule], Mapping[str, float]]
+Judge = Callable[[Cell, ReproModule, ReproDataModule, Mapping[str, list[float]]], "Outcome"]
+
+
+def build_trainer(cell: Cell, callbacks: list[Callback], logger: Any = False) -> pl.Trainer:
+    """Return a trainer for the cell: our samplers know their rank, so Lightning must not replace them."""
+    runtime, train = cell.runtime, cell.config["train"]
+    distributed = runtime.devices * runtime.num_nodes > 1
+    return pl.Trainer(
+        max_epochs=train["epochs"],
+        accelerator=runtime.accelerator,
+        devices=runtime.devices,
+        num_nodes=runtime.num_nodes,
+        strategy="ddp" if distributed else "auto",
+        sync_batchnorm=distributed and runtime.accelerator != "cpu",
+        precision=train["precision"],
+        use_distributed_sampler=False,
+        callbacks=callbacks,
+        logger=logger,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        deterministic="warn" if runtime.accelerator == "cpu" else False,
+        default_root_dir=cell.work_dir,
+    )
+
+
+def train_cell(
+    cell: Cell,
+    make: Callable[[], ReproModule],
+    data: ReproDataModule,
+    report: Report,
+    stop: Stop,
+    measure: Measure | None = None,
+    judge: Judge | None = None,
+    logger: Any = False,
+) -> Outcome | None:
+    """Fit and predict; returns None on ranks other than the first.
+
+    Args:
+        cell: what to run.
+        make: builds the module; called after seeding, so that the initial weights are a function of the seed.
+        data: the datamodule.
+        report: called with the epochs done and a short detail.
+        stop: asked after every step.
+        measure: further metrics of the trained module, if any.
+        judge: makes the outcome of the trained module in place of :func:`evaluate`; for tasks without a class.
+        logger: a Lightning logger, or False.
+    """
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # its banners would tear the progress bars
+    data.setup()
+    pl.seed_everything(cell.seed, verbose=False)
+    module = make()
+    cell.work_dir.mkdir(parents=True, exist_ok=True)
+    history, last = History(report, stop), AtomicCheckpoint(cell.work_dir, cell.runtime.checkpoint_every)
+    best = BestEpoch(cell.work_dir) if cell.config["train"]["select"] == "best" else None
+    trainer = build_trainer(cell, [history, last, *([best] if best else [])], logger)
+    if cell.runtime.compile:
+        module.compile()
+    resume = last.path if cell.runtime.resume and last.path.is_file() else None
+    trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    if not trainer.is_global_zero:
+        return None
+    if best and best.path.is_file():
+        module.load_state_dict(torch.load(best.path, weights_only=True, map_location="cpu")["state_dict"])
+    outcome = (judge or evaluate)(cell, module.to(trainer.strategy.root_device), data, history.values)
+    if measure is not None:
+        outcome = replace(outcome, metrics={**outcome.metrics, **measure(module, data)})
+    save_model(module, cell.work_dir / "model.ckpt")
+    last.path.unlink(missing_ok=True)
+    return outcome
+
+
+def save_model(module: ReproModule, path: Path) -> None:
+    """Save weights and constructor arguments: ``Module.load_from_checkpoint(path, weights_only=True)`` restores it."""
+    with atomic_write(path) as temporary:
+        content = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+        torch.save({**content, "pytorch-lightning_version": version("pytorch-lightning")}, temporary)
+
+
+def evaluate(cell: Cell, module: ReproModule, data: ReproDataModule, history: Mapping[str, list[float]]) -> Outcome:
+    """Predict the test part once, on this device, and put baselines fitted on the training part beside it."""
+    probabilities = predict(module, data, "test")
+    table = data.records.table.iloc[data.parts.test].reset_index(drop=True)
+    keep = [name for name in ("sample_id", "patient_id", "nodule_id", "label") if name in table.columns]
+    frame = table[keep].copy()
+    for value in range(probabilities.shape[1]):
+        frame[f"prob_{value}"] = probabilities[:, value].astype(np.float32)
+    for name, score in baseline_scores(data).items():
+        frame[f"baseline_{name}"] = score.astype(np.float32)
+    for column in data.baseline_columns().values():
+        frame[column] = table[column].astype(np.float32)
+    image = tuple(data.images.shape[1:])
+    fitted = train_metrics(module, data) if cell.config["train"].get("train_metrics") else {}
+    return Outcome(
+        data=data_block(data),
+        metrics={**curve_metrics(history), **fitted},
+        predictions=frame,
+        history=history,
+        parameters=trainable_count(module),
+        macs=macs(_LogitsOnly(module), image),
+        marks=("leaky split",) if data.parts.leaky else (),
+    )
+
+
+class _LogitsOnly(torch.nn.Module):
+    """The path from image to logits, for counting operations."""
+
+    def __init__(self, module: ReproModule) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, K) of images (N, C, *spatial)."""
+        return self.module.logits(images)
+
+
+@torch.no_grad()
+def predict(module: ReproModule, data: ReproDataModule, part: Literal["train", "val", "test"]) -> np.ndarray[Any, Any]:
+    """Return class probabilities (N, K) of a part's samples, in its order."""
+    was_training = module.training
+    module.eval()
+    loader = data.eval_loader(getattr(data.parts, part))
+    batches = [module.probabilities(batch["image"].to(module.device)).cpu() for batch in loader]
+    module.train(was_training)
+    result: np.ndarray[Any, Any] = torch.cat(batches).double().numpy()
+    return result
+
+
+def curve_metrics(history: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return what loss curves show, as numbers: their ends, the rise above the best epoch, the roughness.
+
+    Roughness is the mean absolute second difference of the validation loss over epochs.
+    """
+    found: dict[str, float] = {}
+    if train := history.get("train/loss"):
+        found["curve/train"] = train[-1]
+    if val := history.get("val/loss"):
+        found |= {"curve/val": val[-1], "curve/rise": val[-1] - min(val)}
+        if len(val) > 2:
+            found["curve/roughness"] = float(np.abs(np.diff(val, n=2)).mean())
+    return found
+
+
+def train_metrics(module: ReproModule, data: ReproDataModule) -> dict[str, float]:
+    """Return the AUC on the training part itself: whether the network could learn these labels at all."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = data.records.labels[data.parts.train]
+    return {"train/auc": float(roc_auc_score(labels, predict(module, data, "train")[:, 1]))}
+
+
+def baseline_scores(data: ReproDataModule) -> dict[str, np.ndarray[Any, Any]]:
+    """Return each trivial baseline's probability of class 1 on the test part, fitted on training and validation.
+
+    One covariate through a logistic regression (monotone, so its AUC is the covariate's own), and the majority class:
+    the training prevalence for every sample. Two-class tasks only.
+    """
+    if len(data.records.classes) != 2:
+        return {}
+    labels, table = data.records.labels, data.records.table
+    fit, test = np.concatenate([data.parts.train, data.parts.val]), data.parts.test
+    scores = {"majority": np.full(len(test), labels[fit].mean())}
+    for name, column in data.baseline_columns().items():
+        values = np.log1p(table[column].to_numpy(dtype=np.float64))[:, None]
+        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(values[fit], labels[fit])
+        scores[name] = model.predict_proba(values[test])[:, 1]
+    return scores
+
+
+def data_block(data: ReproDataModule) -> dict[str, Any]:
+    """Return the ``data`` block of a result: what was trained on, how much of it, and its fingerprint."""
+    records = data.records
+    parts = {"train": data.parts.train, "val": data.parts.val, "test": data.parts.test}
+    return {
+        "name": records.name,
+        "kind": records.kind,
+        "task": records.task,
+        "surrogate_for": records.surrogate_for,
+        "tier": records.tier,
+        "licence": records.licence,
+        "n_samples": {name: len(index) for name, index in parts.items()},
+        "n_patients": {name: len(np.unique(records.patients[index])) for name, index in parts.items()},
+        "sha256": records.sha256,
+    }

@@ -1,0 +1,51 @@
+"""Cells of the smoke preset, run in this process."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from medrepro.reproduce import cellline
+from medrepro.reproduce import command as _cli
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.run import execute as engine
+
+Run = Callable[..., Job]
+
+
+def networks(job: Job) -> list[Cell]:
+    """Return the cells that train a network or follow from some: all but the baselines'."""
+    return [cell for cell in job.cells if "baseline" not in cell.config["train"]]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Plan a target of the smoke preset and, unless told not to, run its cells; one folder and cache for all tests."""
+    folder = tmp_path_factory.mktemp("cellline")
+
+    def run(*words: str, execute: bool = True, rows: tuple[str, ...] = ()) -> Job:
+        words = (
+            *words,
+            "--preset",
+            "smoke",
+            "--folds",
+            "1",
+            "--out",
+            str(folder),
+            "--cache-dir",
+            str(folder / "cache"),
+        )
+        (options,) = _cli.parse(cellline.COMMAND, list(words))
+        job = cellline.plan(options)
+        for cell in sorted(job.cells, key=lambda cell: cell.config["train"]["epochs"] == 0):
+            if execute and cell.finished() is None and (not rows or cell.row in rows):
+                engine.execute(cell, lambda _done, _detail: None, lambda: False)
+        return job
+
+    return run
+
+
+def result_of(job: Job, row: str) -> Path:
+    """Return the result file of a row's first cell."""
+    return next(cell.path for cell in job.cells if cell.row == row)
