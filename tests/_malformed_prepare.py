@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tests._malformed import Case, Place, Words
 
-PREPARE = "medrepro.datamodules.prepare"
+PREPARE = "medrepro.datamodules.prepare.__main__"
 Hu = npt.NDArray[np.int16]
 HEAD = "scan,patient_id,label,z_mm,y_mm,x_mm\n"
 COHORTS = "scan,patient_id,label,cohort,z_mm,y_mm,x_mm\n"

@@ -168,7 +168,7 @@ def test_missing_package_or_account_is_one_line(monkeypatch: pytest.MonkeyPatch,
         wandb_cells.check_wandb("online")
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     wandb_cells.check_wandb("online")
-    monkeypatch.setattr(_wandb, "find_spec", lambda _: None)
+    monkeypatch.setattr(wandb_cells, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"--wandb offline needs the wandb package: pip install 'medrepro\[wandb\]'"):
         wandb_cells.check_wandb("offline")
     wandb_cells.check_wandb("disabled")
@@ -188,7 +188,7 @@ def test_a_key_in_the_netrc_file_is_an_account(tmp_path: Path, monkeypatch: pyte
 def test_the_command_line_says_it_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_wandb, "find_spec", lambda _: None)
+    monkeypatch.setattr(wandb_cells, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as stop:
         egfr.main(["--wandb", "offline", "--out", str(tmp_path / "run")])
     assert stop.value.code == 2

@@ -117,7 +117,7 @@ def test_result_is_the_last_file_written(tmp_path: Path, monkeypatch: pytest.Mon
     def full(path: Path, value: object) -> None:
         raise InputError("cannot write: No space left on device")
 
-    monkeypatch.setattr("medrepro.reproduce.run.experiment.write_json", full)
+    monkeypatch.setattr("medrepro.reproduce.run.execute.write_json", full)
     with pytest.raises(InputError, match="No space left"):
         write_result(job, outcome, 1.0)
     assert plan([job]).todo == (job,)
