@@ -16,13 +16,12 @@ from pathlib import Path
 
 try:
     from medrepro.datamodules.support.cache import atomic_write, writable_folder
-    from medrepro.datamodules.support.command_line import plain_console
+    from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
     from medrepro.reproduce import audit, claims
     from medrepro.reproduce.evaluation.coverage import blanks, read_index, summary
     from medrepro.reproduce.evaluation.text import duration
     from medrepro.reproduce.printed.load import KEYS, load_paper
     from medrepro.reproduce.report.plain_page import plain_page
-    from medrepro.reproduce.report.terminal import OneLineParser, guarded
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 

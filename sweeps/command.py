@@ -18,11 +18,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from medrepro.datamodules.support.cache import atomic_write, writable_folder
+from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Command, Job
-from medrepro.reproduce.report.terminal import OneLineParser, guarded
 from medrepro.reproduce.run.queue import Queue
 from medrepro.reproduce.run.storage import HEARTBEAT, Address, without_password
 from medrepro.reproduce.run.workers import Device, Watcher, run_workers

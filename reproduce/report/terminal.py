@@ -18,7 +18,6 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
 from medrepro.reproduce.evaluation import text
 from medrepro.reproduce.evaluation.table_view import TableView, ViewColumn, ViewRow
 
@@ -216,6 +215,3 @@ class Progress:
     def _tick(self) -> None:
         while not self._stop.wait(self.every):
             self.console.print(Text(self.line()), soft_wrap=True)
-
-
-__all__ = ["OneLineParser", "guarded", "plain_console"]
