@@ -20,6 +20,7 @@ STYLES = {
     "inconclusive": ("yellow", "ochre"),
     "needs original data": ("cyan", "blue"),
     "cannot be (audit)": ("magenta", "purple"),
+    "cannot be judged": ("dim", "muted"),
     "not run": ("dim", "muted"),
 }
 Ledger = Mapping[str, tuple[PaperClaims, Sequence[Judged]]]

@@ -79,3 +79,33 @@ def test_tested_rows_are_rows_of_the_commands(key: str, tmp_path: Path) -> None:
     for comparison in tested:
         rows = rows_in(found, comparison.table, tmp_path)
         assert {*comparison.better, *comparison.worse} <= rows, comparison.table
+
+
+def test_the_committed_results_judge_every_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is published: the ledger on the committed results, as a reader who types the command sees it."""
+    assert command.main(["--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for key, claims in read_ledger().items():
+        headline = next(line for line in lines if line.startswith(f"{key:12} "))
+        assert headline.split()[1] == str(len(claims.claims))
+        assert "not run" not in headline, headline
+    assert (tmp_path / "claims.html").is_file()
+
+
+def test_a_claim_that_cannot_be_judged_is_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows measured on different cases cannot be paired; the other claims and papers are judged all the same."""
+    for row, patients in (
+        ("resnet34-ce-bt", 10),
+        ("resnet34-ce-rs", 30),
+        ("resnet34-ml-bt", 10),
+        ("resnet34-ml-rs", 10),
+    ):
+        for seed in range(3):
+            frame = predictions(2.0, seed, slices(patients=patients))
+            write(tmp_path / "results/egfr/5", content(row, seed), frame)
+    assert command.main(["egfr", "--results", str(tmp_path / "results"), "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("cannot pair predictions of different cases") == 2  # both claims that need the row of 30 patients
+    assert "cannot be judged     with cross-entropy, batch training beats random selection" in out
+    assert "2 cannot be judged" in out
+    assert "not supported        with the mixed loss, batch training beats random selection" in out
