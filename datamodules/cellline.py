@@ -28,7 +28,7 @@ from medrepro.datamodules.images.resizing import ResizeMode, resize_images
 from medrepro.datamodules.loader import ResumableLoader
 from medrepro.datamodules.records import Records
 from medrepro.datamodules.samplers import EpochBatchSampler, RandomBatchSampler
-from medrepro.datamodules.splits import Indices, Split, fold_split, holdout
+from medrepro.datamodules.splits import Indices, Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
 DataName = Literal["embedded", "source", "folder", "livecell", "breakhis"]
@@ -150,7 +150,8 @@ class CellLineDataModule(ReproDataModule):
     def split(self, records: Records) -> Split:
         """The source's own split where it has one, else ten folds by flask (by image if leaky, as the paper's)."""
         labels, groups = records.labels, records.patients
-        split = _official(records, self.seed)
+        given = records.table["split"] if "split" in records.table.columns else np.full(len(records), "")
+        split = official_split(given, labels, groups, 1 / 9, self.seed)
         if split is None and self.leaky_split:
             ids = records.table["sample_id"].to_numpy(dtype=np.str_)
             split = replace(self._folds(labels, ids), leaky=True)
@@ -266,19 +267,6 @@ def to_grey(images: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Return RGB 8-bit ``(N, 3, H, W)`` as grey ``(N, 1, H, W)``, by the weights of ITU-R BT.601."""
     grey = np.tensordot(images.astype(np.float32), np.array([0.299, 0.587, 0.114], np.float32), axes=(1, 0))
     return np.rint(grey).astype(np.uint8)[:, None]
-
-
-def _official(records: Records, seed: int) -> Split | None:
-    """Return the split that came with the data, with a ninth of its training part for validation if it has none."""
-    if "split" not in records.table.columns or not (records.table["split"] == "test").any():
-        return None
-    train, val, test = (
-        np.flatnonzero(records.table["split"] == name).astype(np.int64) for name in ("train", "val", "test")
-    )
-    if len(val) == 0:
-        kept, held = holdout(records.labels[train], records.patients[train], 1 / 9, seed)
-        train, val = train[kept], train[held]
-    return Split(train, val, test)
 
 
 def _thin(index: Indices, labels: npt.NDArray[np.int64], fraction: float, seed: int) -> Indices:

@@ -19,7 +19,7 @@ from medrepro.datamodules.images.duplicates import find_duplicates
 from medrepro.datamodules.images.public import read_folder, read_source
 from medrepro.datamodules.lidc.cohorts import embedded_slices
 from medrepro.datamodules.records import Records
-from medrepro.datamodules.splits import Indices, Split, fold_split, holdout
+from medrepro.datamodules.splits import PARTS, Indices, Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
 SIDE = 32  # px; 1 px is 1 mm in the nodule slices
@@ -87,7 +87,6 @@ def colour_some(grey: Grey, coloured: npt.NDArray[np.bool_]) -> Grey:
     return images
 
 
-PARTS = ("train", "val", "test")
 SPLIT_SEED = 0  # fixed, so that all seeds are tested on the same images
 GREY_RANGE = (0.0, 255.0)
 
@@ -178,15 +177,10 @@ class QuadSNetDataModule(ReproDataModule):
 
     def _whole(self, records: Records) -> Split:
         """Return all images in three parts, every kind and class spread evenly where we split."""
-        given = records.table["split"].to_numpy()
         strata = records.labels + len(records.classes) * records.table["cohort"].factorize()[0]
-        if not (given == "test").any():
-            return fold_split(strata, records.patients, self.folds, self.fold, self.val_fraction, SPLIT_SEED)
-        train, val, test = (np.flatnonzero(given == part) for part in PARTS)
-        if len(val) == 0:
-            kept, held = holdout(strata[train], records.patients[train], self.val_fraction, SPLIT_SEED)
-            train, val = train[kept], train[held]
-        return Split(train, val, test)
+        patients, share = records.patients, self.val_fraction
+        official = official_split(records.table["split"], strata, patients, share, SPLIT_SEED)
+        return official or fold_split(strata, patients, self.folds, self.fold, share, SPLIT_SEED)
 
     def _thinned(self, parts: Split, records: Records) -> Split:
         """Thin class 1 of training and validation, each kind of image by itself."""
