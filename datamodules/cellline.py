@@ -18,11 +18,11 @@ from monai.transforms import Compose, ScaleIntensityRange
 from torch import Tensor
 
 from medrepro.datamodules.augment import CellAugment
-from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.features.frozen import cached_features
 from medrepro.datamodules.images.breakhis import read_breakhis
 from medrepro.datamodules.images.livecell import read_livecell
-from medrepro.datamodules.images.reader import GROUP_PATTERN, read_folder
+from medrepro.datamodules.images.reader import About, only_archive, read_images
 from medrepro.datamodules.images.rendered_cells import LINES, render_lines, source_lines
 from medrepro.datamodules.images.resizing import ResizeMode, resize_images
 from medrepro.datamodules.loader import ResumableLoader
@@ -31,6 +31,7 @@ from medrepro.datamodules.samplers import EpochBatchSampler, RandomBatchSampler
 from medrepro.datamodules.splits import Indices, Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
+GROUP_PATTERN: Final = r"^(.+?)(?:__[^/]*)?(?:\.\w+)?$"  # class/group of class/group__name.png, else class/name
 DataName = Literal["embedded", "source", "folder", "livecell", "breakhis"]
 PARENTAL: Final = tuple(line.name for line in LINES if not line.parent)
 ADAPTED: Final = tuple(line.name for line in LINES if line.parent)
@@ -230,11 +231,20 @@ def _fold(labels: bytes, groups: tuple[str, ...], folds: int, fold: int, seed: i
 def _raw(source: Source) -> Records:
     if source.data in ("embedded", "source"):
         return _rendered(source)
-    root = Path(source.data_root or ".").expanduser()
+    root = data_folder(source.data_root)
     if source.data == "folder":
-        return read_folder(root, source.image_size, source.resize, source.group_pattern)
+        return _folder(root, source)
     reader = {"livecell": read_livecell, "breakhis": read_breakhis}[source.data]
     return reader(root, source.image_size, source.resize)
+
+
+def _folder(root: Path, source: Source) -> Records:
+    """Read the user's images: a folder per class, or the only CSV, tar or npz in ``root``."""
+    place = only_archive(root)
+    about = About("folder", f"images of {place.name}", licence="the owner's")
+    pattern = None if place.suffix == ".csv" else source.group_pattern  # a CSV has a column of groups
+    records = read_images(place, about, source.image_size, 3, pattern, resize=source.resize)
+    return replace(records, table=records.table.assign(cohort=root.name))
 
 
 def _rendered(source: Source) -> Records:

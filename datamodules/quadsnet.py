@@ -4,7 +4,6 @@ In: the embedded images, a data set of Table I, or a folder of the user's; out: 
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,9 +13,10 @@ from matplotlib import colormaps
 from monai.transforms import Compose, ScaleIntensityRange
 from sklearn.datasets import load_digits
 
-from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.images.duplicates import find_duplicates
-from medrepro.datamodules.images.public import read_folder, read_source
+from medrepro.datamodules.images.public import read_source
+from medrepro.datamodules.images.reader import About, Channels, read_images
 from medrepro.datamodules.lidc.cohorts import embedded_slices
 from medrepro.datamodules.records import Records
 from medrepro.datamodules.splits import PARTS, Indices, Split, fold_split, official_split
@@ -94,7 +94,7 @@ DataName = Literal[
     "embedded", "folder", "pneumoniamnist", "chest-xray", "covid-ct", "skin", "retinamnist", "fundus", "octmnist",
     "oct", "malaria", "mnist",
 ]  # fmt: skip
-CHANNELS: dict[str, Literal[1, 3] | None] = {"as found": None, "grey": 1, "colour": 3}
+CHANNELS: dict[str, Channels] = {"as found": None, "grey": 1, "colour": 3}
 
 
 class QuadSNetDataModule(ReproDataModule):
@@ -164,9 +164,9 @@ class QuadSNetDataModule(ReproDataModule):
         """Read the images of the chosen source."""
         if self.data == "embedded":
             return embedded_records(self.cache_dir, self.limit)
-        root, channels = Path(self.data_root or ".").expanduser(), CHANNELS[self.colour]
+        root, channels = data_folder(self.data_root), CHANNELS[self.colour]
         if self.data == "folder":
-            return read_folder(root, self.image_size, channels, self.group_pattern)
+            return read_images(root, About("folder"), self.image_size, channels, self.group_pattern)
         return read_source(self.data, root, self.image_size, channels)
 
     def split(self, records: Records) -> Split:

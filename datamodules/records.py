@@ -109,5 +109,5 @@ class Records:
             if bad.any():
                 name = self.table["sample_id"].iloc[start + int(bad.argmax())]
                 raise InputError(
-                    f"data {self.name}: sample {name!r} holds NaN or infinite pixels; mend or remove that sample"
+                    f"data {self.name}: sample {name!r} holds NaN or infinite pixels; correct or remove that sample"
                 )
