@@ -1,8 +1,7 @@
-"""What the cell-line paper sees: square images of cell lines, folds by flask, augmented copies to train on.
+"""Data of the cellline paper: square images of cell lines in [0, 1], folds by flask, augmented copies to train on.
 
-In: the embedded rendered lines, a folder, LIVECell or BreaKHis; out: images in [0, 1], or, when a frozen
-backbone was given, its features from the cache. Augmented copies are drawn once, so that their features can
-be kept too.
+Given a frozen backbone, the datamodule hands out its cached features instead of images. Augmented copies are drawn
+once, so that their features can be cached too.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,7 +46,7 @@ TASKS: Final[dict[str, tuple[str, ...]]] = {  # "Authentication stages", Tables 
 
 @dataclass(frozen=True)
 class Source:
-    """Everything that decides which images are read; the arguments of the same names below."""
+    """Everything that decides which images are read: the datamodule's arguments of the same names."""
 
     data: DataName
     data_root: str | None
@@ -64,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Extractor:
-    """A frozen backbone: images (B, C, H, W) in [0, 1] to features (B, width), and what it depends on."""
+    """A frozen backbone: images ``(B, C, H, W)`` in [0, 1] to features ``(B, width)``, and what it depends on."""
 
     extract: Callable[[Tensor], Tensor]
     depends_on: Mapping[str, str | int | float]
@@ -260,7 +259,7 @@ def _rendered(source: Source) -> Records:
 
 
 def _only(records: Records, names: tuple[str, ...]) -> Records:
-    """Keep the named classes and number them anew, in that order.
+    """Keep the named classes and number them again, in that order.
 
     Raises:
         InputError: a class is not there.

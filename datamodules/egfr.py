@@ -97,17 +97,10 @@ class EGFRDataModule(ReproDataModule):
         super().__init__(
             batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
         )
-        self.data = data
-        self.data_root = data_root
-        self.cache_dir = cache_dir
-        self.batches = batches
-        self.allocation = allocation
-        self.groups = groups
-        self.folds = folds
-        self.fold = fold
-        self.val_fraction = val_fraction
-        self.slices_per_nodule = slices_per_nodule
-        self.limit_patients = limit_patients
+        self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
+        self.batches, self.allocation, self.groups = batches, allocation, groups
+        self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
+        self.slices_per_nodule, self.limit_patients = slices_per_nodule, limit_patients
 
     def load_records(self) -> Records:
         """Read the slices of the chosen source."""

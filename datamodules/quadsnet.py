@@ -1,7 +1,4 @@
-"""What the quadsnet paper sees: small, heterogeneous, imbalanced image sets, as they come or made so.
-
-In: the embedded images, a data set of Table I, or a folder of the user's; out: images in [0, 1], grey or colour.
-"""
+"""Data of the quadsnet paper: small, heterogeneous, imbalanced image sets, as they come or made so, in [0, 1]."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -26,7 +23,14 @@ SIDE = 32  # px; 1 px is 1 mm in the nodule slices
 HU_WINDOW = (-1000.0, 400.0)  # assumed: as in the CT papers of this suite
 COLOUR_SEED = 0  # fixed: every seed of an experiment sees the same images
 COLOUR_MAP = "viridis"
+SPLIT_SEED = 0  # fixed, so that all seeds are tested on the same images
+GREY_RANGE = (0.0, 255.0)
+CHANNELS: dict[str, Channels] = {"as found": None, "grey": 1, "colour": 3}
 
+DataName = Literal[
+    "embedded", "folder", "pneumoniamnist", "chest-xray", "covid-ct", "skin", "retinamnist", "fundus", "octmnist",
+    "oct", "malaria", "mnist",
+]  # fmt: skip
 Grey = npt.NDArray[np.uint8]
 
 
@@ -87,16 +91,6 @@ def colour_some(grey: Grey, coloured: npt.NDArray[np.bool_]) -> Grey:
     return images
 
 
-SPLIT_SEED = 0  # fixed, so that all seeds are tested on the same images
-GREY_RANGE = (0.0, 255.0)
-
-DataName = Literal[
-    "embedded", "folder", "pneumoniamnist", "chest-xray", "covid-ct", "skin", "retinamnist", "fundus", "octmnist",
-    "oct", "malaria", "mnist",
-]  # fmt: skip
-CHANNELS: dict[str, Channels] = {"as found": None, "grey": 1, "colour": 3}
-
-
 class QuadSNetDataModule(ReproDataModule):
     """Images for QuadSNet.
 
@@ -111,7 +105,7 @@ class QuadSNetDataModule(ReproDataModule):
         imbalance: r thins class 1 of the training and validation parts to 1/r of class 0; 0 leaves them as they are.
             The test part is never thinned.
         train_limit: about so many training images, every class in its share, and validation likewise; 0 for all.
-        limit: of the embedded data: only so many images a kind (the smoke preset); 0 for all.
+        limit: of the embedded data: only so many images per kind (the smoke preset); 0 for all.
         folds: parts of the cross-validation, where the source has no test part.
         fold: which of them is the test part.
         val_fraction: share held out of the training part, where the source has no validation part.
@@ -146,18 +140,10 @@ class QuadSNetDataModule(ReproDataModule):
         )
         if imbalance < 0 or train_limit < 0 or image_size < 0:
             raise InputError(f"imbalance {imbalance}, train limit {train_limit}, image size {image_size}: 0 or more")
-        self.data = data
-        self.data_root = data_root
-        self.cache_dir = cache_dir
-        self.image_size = image_size or None
-        self.colour = colour
-        self.group_pattern = group_pattern
-        self.imbalance = imbalance
-        self.train_limit = train_limit
-        self.limit = limit
-        self.folds = folds
-        self.fold = fold
-        self.val_fraction = val_fraction
+        self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
+        self.image_size, self.colour, self.group_pattern = image_size or None, colour, group_pattern
+        self.imbalance, self.train_limit, self.limit = imbalance, train_limit, limit
+        self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
         self.copies: pd.DataFrame
 
     def load_records(self) -> Records:
@@ -176,7 +162,7 @@ class QuadSNetDataModule(ReproDataModule):
         return parts
 
     def _whole(self, records: Records) -> Split:
-        """Return all images in three parts, every kind and class spread evenly where we split."""
+        """Return all images in three parts, every kind and class spread evenly where the source has no parts."""
         strata = records.labels + len(records.classes) * records.table["cohort"].factorize()[0]
         patients, share = records.patients, self.val_fraction
         official = official_split(records.table["split"], strata, patients, share, SPLIT_SEED)

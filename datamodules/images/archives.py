@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from medrepro.datamodules.images.entry import UNSPLIT, Entry, from_array
 from medrepro.datamodules.images.files import group_of, split_name
+from medrepro.datamodules.splits import PARTS
 from medrepro.datamodules.support.errors import InputError
 
 Array = npt.NDArray[np.generic]
-PARTS = ("train", "val", "test")
 LAYOUTS = [  # split, name of the images, name of the labels: MedMNIST's, Keras's, and one part
     *((part, f"{part}_images", f"{part}_labels") for part in PARTS),
     *((part, f"x_{part}", f"y_{part}") for part in PARTS),

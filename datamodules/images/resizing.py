@@ -63,9 +63,9 @@ def to_square(
         InputError: see :func:`resizing`.
     """
     if mode != "bilinear":
-        planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        planes = np.atleast_3d(pixels).transpose(2, 0, 1)
         square = resize_images(planes[None], size, mode)[0]
-        return square[0] if pixels.ndim == 2 else square.transpose(1, 2, 0)
+        return square[0] if pixels.ndim == 2 else np.moveaxis(square, 0, 2)
     if pixels.shape[:2] == (size, size):
         return pixels
     return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
