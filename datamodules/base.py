@@ -1,12 +1,12 @@
-"""The one datamodule base: records in, checked and grouped splits, batches out.
+"""Base of the papers' datamodules: read records, split them by patient, check, preprocess, load batches.
 
 A paper's datamodule says where its records come from, how they are preprocessed and split, and in what order they
-are trained on. Everything that must never be forgotten (finite pixels, both classes, no shared patient, loaders
-that resume) happens here.
+are trained on. The checks (finite pixels, both classes, no shared patient) and the loaders that resume are here.
 """
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,11 @@ from medrepro.datamodules.records import Records
 from medrepro.datamodules.samplers import EpochBatchSampler, RandomBatchSampler, ShardSampler
 from medrepro.datamodules.splits import Indices, Split, check_classes, check_disjoint, image_split
 from medrepro.datamodules.support.errors import InputError
+
+
+def data_folder(data_root: str | None) -> Path:
+    """Return the folder that ``--data-root`` names; the current one without it."""
+    return Path(data_root or ".").expanduser()
 
 
 class ReproDataModule(pl.LightningDataModule):

@@ -36,12 +36,11 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
 
         return compute(cell)
     from medrepro.datamodules.egfr import EGFRDataModule
-    from medrepro.datamodules.prepare.subclasses import datamodule_for
     from medrepro.reproduce.papers.egfr.compute import cosines
     from medrepro.reproduce.run.fitting import train_cell
 
     module, config = classes()[0], cell.config["data"]
-    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    data = EGFRDataModule(**config, cache_dir=cell.runtime.cache_dir)
     measure = cosines if cell.table == "margin" else None
     return train_cell(cell, lambda: module(**cell.config["module"]), data, report, stop, measure)
 

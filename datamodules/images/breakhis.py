@@ -1,7 +1,7 @@
-"""BreaKHis, 7909 microscope images of breast tumours: the paper's intermediate stage of transfer.
+"""Read BreaKHis, 7909 microscope images of breast tumours: the cellline paper's intermediate stage of transfer.
 
-In: the folder as published (``histology_slides/breast/<class>/SOB/<subtype>/<slide>/<n>X/*.png``), or any
-folder with such file names; out: `Records`. All that is known of an image stands in its name.
+Published as ``histology_slides/breast/<class>/SOB/<subtype>/<slide>/<n>X/*.png``; any folder with such file names will
+do, because the name says all that is known of an image.
 """
 
 import re
@@ -36,7 +36,7 @@ NAME: Final = re.compile(
 
 @dataclass(frozen=True)
 class BreakhisName:
-    """What a file name says.
+    """The fields of a file name.
 
     Attributes:
         malignant: tumour class.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.tables import line_of, read_table
 
 ANNOTATIONS = "annotations.csv"
 COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "diameter_mm")
@@ -28,21 +29,11 @@ def read_annotations(path: Path) -> pd.DataFrame:
         FileNotFoundError: it is not there.
         InputError: no CSV, a column is missing, or a cell is no number.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} not found: LUNA16's {ANNOTATIONS} must lie in the folder of the subsets")
-    try:
-        table = pd.read_csv(path, dtype={"seriesuid": str})
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a CSV table: {' '.join(str(error).split())}") from error
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path} lacks the columns {', '.join(missing)}; found {', '.join(map(str, table.columns[:8]))}"
-        )
+    table = read_table(path, COLUMNS, f"LUNA16's {ANNOTATIONS} must lie in the folder of the subsets")
     numbers = table[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce")
     bad = ~np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1)
     if bad.any():
-        raise InputError(f"{path} line {int(bad.argmax()) + 2}: a coordinate or diameter is not a number")
+        raise InputError(f"{path} line {line_of(bad.argmax())}: a coordinate or diameter is not a number")
     names = {"z_mm": "coordZ", "y_mm": "coordY", "x_mm": "coordX", "diameter_mm": "diameter_mm"}
     columns = {name: numbers[column] for name, column in names.items()}
     return pd.DataFrame({"series_uid": table["seriesuid"], **columns})

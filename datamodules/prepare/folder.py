@@ -24,6 +24,7 @@ from medrepro.datamodules.ct.volume import CT, Floats
 from medrepro.datamodules.prepare.lidc import about_scan
 from medrepro.datamodules.prepare.units import Part, Plan, Row, Unit
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.tables import line_of, read_table
 
 SAMPLES = "samples.csv"
 NEEDED = ("scan", "patient_id", "label")
@@ -129,27 +130,17 @@ def read_samples(path: Path) -> pd.DataFrame:
         InputError: no CSV, a column or cell missing, a path out of the folder, a sample twice, or a patient in two
             cohorts; names the line.
     """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} not found: it lists the scans, with the columns {', '.join(NEEDED)}, mask or mm"
-        )
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=str.strip)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a CSV table: {' '.join(str(error).split())}") from error
-    missing = [name for name in NEEDED if name not in table.columns]
-    if missing or len(table) == 0:
-        raise InputError(f"{path}: {len(table)} rows, lacks {missing or 'nothing'}; needed: {', '.join(NEEDED)}")
-    table = table.map(str.strip)
+    table = read_table(path, NEEDED, f"it lists the scans, with the columns {', '.join(NEEDED)}, mask or mm")
+    if len(table) == 0:
+        raise InputError(f"{path}: 0 rows; list the scans, with the columns {', '.join(NEEDED)}")
     for name in ("mask", "series_uid", *POINT):
         table[name] = table[name] if name in table.columns else ""
     table["cohort"] = table["cohort"] if "cohort" in table.columns else "folder"
     if "sample_id" not in table.columns:
         table["sample_id"] = [f"{row.patient_id}_{n:04d}" for n, row in enumerate(table.itertuples())]
     for number, row in table.iterrows():
-        problem = _problem(row)
-        if problem:
-            raise InputError(f"{path} line {int(str(number)) + 2}: {problem}")
+        if problem := _problem(row):
+            raise InputError(f"{path} line {line_of(number)}: {problem}")
     _check_ids(path, table)
     return table
 

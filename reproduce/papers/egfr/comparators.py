@@ -14,7 +14,6 @@ from medrepro.datamodules.egfr import HU_WINDOW, EGFRDataModule
 from medrepro.datamodules.features.handcrafted import feature_table
 from medrepro.datamodules.features.radiomics import MISSING, available, radiomics_table
 from medrepro.datamodules.lidc.cohorts import slice_masks
-from medrepro.datamodules.prepare.subclasses import datamodule_for
 from medrepro.reproduce.papers.egfr.paper import (
     CLASSES,
     EMBEDDED,
@@ -102,7 +101,7 @@ def _reason(row: str) -> str:
 def compute(cell: Cell) -> Outcome:
     """Fit one classifier on the training cohort, by nodule or by slice, and predict the test cohort's slices."""
     config = cell.config["data"]
-    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    data = EGFRDataModule(**config, cache_dir=cell.runtime.cache_dir)
     data.setup()
     known = {**CLASSIFIERS, **SLICE_CLASSIFIERS}
     fit = _of_slices if cell.row in SLICE_CLASSIFIERS else _of_nodules

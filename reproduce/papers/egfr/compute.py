@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from medrepro.datamodules.base import ReproDataModule
 from medrepro.datamodules.egfr import EGFRDataModule
-from medrepro.datamodules.prepare.subclasses import datamodule_for
 from medrepro.datamodules.samplers import ClusterBatchSampler, cluster_within_classes
 from medrepro.lightning_modules.base import ReproModule
 from medrepro.lightning_modules.egfr import EGFRModule
@@ -39,7 +38,7 @@ def compute(cell: Cell) -> Outcome:
 
 def _data(cell: Cell) -> EGFRDataModule:
     config = cell.config["data"]
-    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    data = EGFRDataModule(**config, cache_dir=cell.runtime.cache_dir)
     data.setup()
     return data
 

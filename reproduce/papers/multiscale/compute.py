@@ -24,7 +24,6 @@ from medrepro.datamodules.base import ReproDataModule
 from medrepro.datamodules.lidc.cohorts import rating_levels
 from medrepro.datamodules.lidc.nodules import nodules
 from medrepro.datamodules.multiscale import MultiScaleDataModule
-from medrepro.datamodules.prepare.subclasses import datamodule_for
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.datamodules.support.errors import InputError
 from medrepro.lightning_modules.base import ReproModule
@@ -112,7 +111,7 @@ def execute(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     if cell.config["kind"] == "ball":
         return judge_ball(cell)
     config = cell.config["data"]
-    data = datamodule_for(MultiScaleDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    data = MultiScaleDataModule(**config, cache_dir=cell.runtime.cache_dir)
     module: dict[str, Any] = cell.config["module"]
     if cell.config["kind"] == "segmenter":
         return train_cell(cell, lambda: MultiScaleSegmenter(**module), data, report, stop, judge=judge_masks)

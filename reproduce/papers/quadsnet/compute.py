@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from medrepro.datamodules.images.duplicates import across_parts, duplicates_sentence
-from medrepro.datamodules.quadsnet import PARTS, QuadSNetDataModule
+from medrepro.datamodules.quadsnet import QuadSNetDataModule
+from medrepro.datamodules.splits import PARTS
 from medrepro.lightning_modules.networks.counting import keras_parameter_count, macs, trainable_count
 from medrepro.lightning_modules.networks.quadsnet import QuadSNet
 from medrepro.lightning_modules.networks.timm_classifier import TimmClassifier

@@ -20,7 +20,6 @@ from sklearn.linear_model import LogisticRegression
 
 from medrepro.datamodules.features.handcrafted import FAMILIES
 from medrepro.datamodules.lidc.cohorts import luna16_nodules, population
-from medrepro.datamodules.prepare.subclasses import datamodule_for
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
 from medrepro.datamodules.splits import group_kfold
 from medrepro.datamodules.support.cache import atomic_write, cache_root
@@ -142,7 +141,7 @@ def _training_lock(cell: Cell) -> filelock.BaseFileLock:
 def datamodule(cell: Cell) -> SEGradCAMDataModule:
     """Return the cell's datamodule."""
     config = cell.config["data"]
-    return datamodule_for(SEGradCAMDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    return SEGradCAMDataModule(**config, cache_dir=cell.runtime.cache_dir)
 
 
 def train(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
