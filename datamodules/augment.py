@@ -155,7 +155,7 @@ class CellAugment:
     def __call__(self, images: npt.NDArray[np.uint8], seed: int, draw: int) -> npt.NDArray[np.uint8]:
         """Return draw number ``draw`` of ``(N, C, S, S)`` images: a function of (seed, draw, position)."""
         theta = self._affine(len(images), np.random.default_rng([seed, draw]))
-        pairs = zip(torch.from_numpy(images).split(CHUNK), theta.split(CHUNK), strict=True)
+        pairs = zip(torch.split(torch.from_numpy(images), CHUNK), torch.split(theta, CHUNK), strict=True)
         moved = (_moved(part.float(), affine, self.fill).round().clamp(0, 255) for part, affine in pairs)
         return torch.cat([part.to(torch.uint8) for part in moved]).numpy()
 

@@ -32,7 +32,7 @@ class ReproDataModule(pl.LightningDataModule):
 
     Args:
         batch_size: global batch: with several devices each takes its share of it.
-        eval_batch_size: samples a step outside training.
+        eval_batch_size: samples per step outside training.
         num_workers: loader processes; 0 is fastest for arrays in memory on a CPU.
         seed: of the split and of the order of batches.
         leaky_split: ignore patients when splitting. Exists only to measure what that inflates; results say ``leaky``.

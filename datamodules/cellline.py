@@ -90,7 +90,7 @@ class CellLineDataModule(ReproDataModule):
         folds: parts of the cross-validation.
         fold: which of them is the test part.
         share: of Table 1's number of images that is rendered.
-        flasks: a line, in the rendered data.
+        flasks: per line, in the rendered data.
         width: pixels in a row of a rendered image.
         source_set: which set of other lines ``source`` draws.
         group_pattern: names the flask in ``class/file`` of ``folder``.

@@ -109,6 +109,11 @@ def official_split(
         val_fraction: share of the training part that is held out where the source has no validation part; None
             accepts only a source that puts every sample into one of three non-empty parts.
         seed: of holding out.
+
+    Example:
+        >>> parts = official_split(["test", "train", "val", "train"], np.zeros(4, np.int64), np.array(list("abcd")))
+        >>> parts.train.tolist(), parts.val.tolist(), parts.test.tolist()
+        ([1, 3], [2], [0])
     """
     names = np.asarray(given)
     if val_fraction is None and set(names.tolist()) != set(PARTS):

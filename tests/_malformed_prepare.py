@@ -220,7 +220,7 @@ CASES = (
     Case("an unknown kind", PREPARE, lambda p: prepare(p, "nothing"), "invalid choice: 'nothing'"),
     Case("crops of 9 voxels", PREPARE, lambda p: prepare(p, "folder", "--size", "9"), "multiples of 8"),
     Case("crops of nan mm", PREPARE, lambda p: prepare(p, "folder", "--spacing", "nan"), "0.1 to 10 mm"),
-    Case("a table without columns", PREPARE, samples("a", head="scan\n"), r"lacks \['patient_id', 'label'\]"),
+    Case("a table without columns", PREPARE, samples("a", head="scan\n"), "lacks the columns patient_id, label"),
     Case("a table without rows", PREPARE, samples(), "0 rows"),
     Case("a table of bytes", PREPARE, of_bytes, "not a CSV table"),
     Case("a patient in two cohorts", PREPARE, in_both, "'P1' is in the cohorts test and train"),

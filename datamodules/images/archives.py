@@ -73,7 +73,7 @@ def array_entries(images: Array, labels: Array, split: str, source: str) -> list
         InputError: several labels per image, or counts that do not agree.
     """
     if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
-        raise InputError(f"{source}: labels of shape {labels.shape}; one class an image is needed, not several labels")
+        raise InputError(f"{source}: labels of shape {labels.shape}; one class per image is needed, not several labels")
     classes = [str(label) for label in labels.reshape(-1)]
     _same_length(source, images=images, labels=classes)
     return [

@@ -62,6 +62,10 @@ def parse_name(name: str) -> BreakhisName:
 
     Raises:
         InputError: the name is not of that form, or contradicts itself.
+
+    Example:
+        >>> parse_name("SOB_B_A-14-22549AB-40-001.png").patient_id
+        '14-22549'
     """
     found = NAME.fullmatch(Path(name).stem)
     if found is None or found["subtype"] not in SUBTYPES or int(found["magnification"]) not in MAGNIFICATIONS:

@@ -123,6 +123,10 @@ def group_of(sample_id: str, pattern: str | None) -> str:
 
     Raises:
         InputError: the pattern is no regular expression with one group, or it finds nothing.
+
+    Example:
+        >>> group_of("train/sick/person7_bacteria_1.png", "(person[0-9]+)")
+        'person7'
     """
     if pattern is None:
         return ""

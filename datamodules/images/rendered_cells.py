@@ -108,10 +108,10 @@ def render_lines(
 
     Args:
         lines: which lines; the classes are numbered in this order.
-        scale: share of each line's number of images that is drawn, in (0, 1]; at least one image a flask.
+        scale: share of each line's number of images that is drawn, in (0, 1]; at least one image per flask.
         seed: any non-negative integer; an image depends on it, its line's name, its flask and its number
             only.
-        flasks: flasks a line; image i lies in flask i mod ``flasks``.
+        flasks: flasks per line; image i lies in flask i mod ``flasks``.
         width: pixels in a row; the height is 3/4 of it.
 
     Returns:

@@ -61,6 +61,10 @@ def to_square(
 
     Raises:
         InputError: see :func:`resizing`.
+
+    Example:
+        >>> to_square(np.zeros((30, 40, 3), np.uint8), 16).shape
+        (16, 16, 3)
     """
     if mode != "bilinear":
         planes = np.atleast_3d(pixels).transpose(2, 0, 1)

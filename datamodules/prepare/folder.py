@@ -1,7 +1,6 @@
-"""A lab's own scans, prepared: a cube of HU around every place that a table names, with its label.
+"""Prepare a lab's own scans: a cube of HU around every place that ``samples.csv`` names, with its label.
 
-In: a folder with ``samples.csv`` and the scans it lists; out: units for :mod:`medrepro.datamodules.prepare.units`.
-Columns:
+Columns of the table:
 
     scan        DICOM folder, .nii, .nii.gz, .nrrd, .mhd or .mha, from the table's folder
     patient_id  the unit of every split
@@ -21,7 +20,7 @@ from medrepro.datamodules.ct.outlines import read_outline
 from medrepro.datamodules.ct.read import read_ct
 from medrepro.datamodules.ct.search import existing_folder
 from medrepro.datamodules.ct.volume import CT, Floats
-from medrepro.datamodules.prepare.lidc import about_scan
+from medrepro.datamodules.prepare.lidc import about_scan, plain, voxel_files
 from medrepro.datamodules.prepare.units import Part, Plan, Row, Unit
 from medrepro.datamodules.support.errors import InputError
 from medrepro.datamodules.support.tables import line_of, read_table
@@ -90,7 +89,7 @@ def folder_plan(source: Path, size: int, spacing: float) -> Plan:
     table["label"] = [classes.index(name) for name in table["label"]]
     units, bad = [], []
     for (scan, uid), samples in table.groupby(["scan", "series_uid"], sort=True):
-        rows = tuple({str(name): _plain(value) for name, value in row.items()} for _, row in samples.iterrows())
+        rows = tuple({str(name): plain(value) for name, value in row.items()} for _, row in samples.iterrows())
         try:
             units.append(_unit(source, str(scan), str(uid), rows, size, spacing))
         except FileNotFoundError as error:
@@ -102,24 +101,17 @@ def folder_plan(source: Path, size: int, spacing: float) -> Plan:
     return Plan("folder", {"size": size, "spacing_mm": spacing}, (size,) * 3, tuple(units), tuple(bad), about)
 
 
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _unit(source: Path, scan: str, uid: str, rows: tuple[Row, ...], size: int, spacing: float) -> FolderUnit:
     place = source / scan
     if not place.exists():
         raise FileNotFoundError(f"{place} not found: the column scan names it, from the table's folder")
-    files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place, *_beside(place)]
+    files = (
+        sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place, *voxel_files(place)]
+    )
     masks = sorted({source / str(row["mask"]) for row in rows if row["mask"]})
     read = tuple(file for file in (*files, *masks) if file.is_file())
     key = f"{scan} {uid}".strip()
     return FolderUnit(key, str(rows[0]["patient_id"]), read, source, len(rows), place, uid, rows, size, spacing)
-
-
-def _beside(header: Path) -> list[Path]:
-    others = (header.with_suffix(end) for end in (".raw", ".zraw")) if header.suffix == ".mhd" else ()
-    return [file for file in others if file.is_file()]
 
 
 def read_samples(path: Path) -> pd.DataFrame:

@@ -1,8 +1,6 @@
-"""LIDC-IDRI and LUNA16, prepared: a cube of HU and its readers' outline for every nodule, with all ratings.
+"""Prepare LIDC-IDRI (DICOM) and LUNA16 (``.mhd``): a cube of HU, the readers' outline and all ratings per nodule.
 
-In: a folder of scans, as DICOM (LIDC-IDRI) or ``.mhd`` (LUNA16), and the annotation database; out: units for
-:mod:`medrepro.datamodules.prepare.units`. The database counts pixels of a scan; the scan's own header says where they
-are.
+The annotation database counts pixels of a scan; the scan's own header says where they are.
 """
 
 import functools
@@ -142,14 +140,16 @@ def luna16_plan(source: Path, size: int, spacing: float, cache_dir: str | None) 
     annotations = read_annotations(existing_folder(source) / ANNOTATIONS)
     table = nodules(cache_dir=cache_dir)
     files = sorted(file for file in source.rglob("*.mhd") if file.is_file())
-    known = {file.stem: [file, *_voxels_of(file)] for file in files if file.stem in all_scans()}
+    known = {file.stem: [file, *voxel_files(file)] for file in files if file.stem in all_scans()}
     counts = {"series of other data": len(files) - len(known)}
     plan = _plan("luna16", source, table, known, size, spacing, cache_dir, counts)
     return replace(plan, agreement=functools.partial(agreement, annotations))
 
 
-def _voxels_of(header: Path) -> list[Path]:
-    return [file for file in (header.with_suffix(".raw"), header.with_suffix(".zraw")) if file.is_file()]
+def voxel_files(scan: Path) -> list[Path]:
+    """Return the file that holds the voxels of a ``.mhd`` header; none for any other scan."""
+    files = [scan.with_suffix(end) for end in (".raw", ".zraw")] if scan.suffix == ".mhd" else []
+    return [file for file in files if file.is_file()]
 
 
 @functools.lru_cache(maxsize=1)
