@@ -15,7 +15,8 @@ from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.features.handcrafted import feature_table
 from medrepro.datamodules.lidc.cohorts import labelled_luna16
 from medrepro.datamodules.lidc.rendered import RenderedVolumes, rendered_volumes
-from medrepro.datamodules.lidc.volumes import nodulemnist_volumes, scan_cubes
+from medrepro.datamodules.lidc.scans import scan_cubes
+from medrepro.datamodules.lidc.volumes import nodulemnist_volumes
 from medrepro.datamodules.prepare.format import is_prepared
 from medrepro.datamodules.prepare.records import prepared_nodules, prepared_volumes
 from medrepro.datamodules.records import Records
@@ -86,7 +87,7 @@ class SEGradCAMDataModule(ReproDataModule):
         if self.data == "lidc" and is_prepared(root):
             return prepared_nodules(root, table, SIDE, SPACING_MM, "luna16", TASK)
         if self.data == "lidc":
-            cubes, found = scan_cubes(root, table, SIDE, SPACING_MM)
+            cubes, found = scan_cubes(root, table, SIDE, SPACING_MM, self.cache_dir)
             table, kind = table.iloc[found].reset_index(drop=True), "LIDC-IDRI scans, real CT"
         else:
             cubes, kind = self.rendered().volumes, "LIDC contours: real annotations and patients, rendered intensities"

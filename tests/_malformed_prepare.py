@@ -25,15 +25,9 @@ def scan(slices: int = 16) -> Hu:
 
 def series(folder: Path, hu: Hu | None = None, spacing: tuple[float, float, float] = (2.0, 0.8, 0.8)) -> list[Path]:
     """A DICOM series; returns its files from the feet up."""
-    import pydicom
+    from tests.datamodules._ct_series import write_ct
 
-    from tests.datamodules._dicom import write_series
-
-    write_series(folder, scan() if hu is None else hu, spacing)
-    found = list(folder.glob("*.dcm"))
-    for path in found:
-        edit(path, Modality="CT")
-    return sorted(found, key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2]))
+    return write_ct(folder, scan() if hu is None else hu, spacing)
 
 
 def edit(path: Path, **values: object) -> None:

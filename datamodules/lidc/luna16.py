@@ -1,8 +1,7 @@
-"""LUNA16's published nodules beside ours: do ``nodules()`` and ``annotations.csv`` name the same ones?
+"""Compare LUNA16's published nodules (``annotations.csv``) with those of the annotation database.
 
-In: ``annotations.csv`` and the nodule table; out: one row a published nodule with the nearest of ours in its scan.
 The annotation database has no image origin, so in general only z can be compared; with a scan at hand,
-:func:`medrepro.datamodules.prepare.lidc.nodule_voxels` gives the place in 3-D.
+:func:`medrepro.datamodules.lidc.scans.nodule_voxels` gives the place in 3-D.
 """
 
 from pathlib import Path
@@ -23,7 +22,7 @@ def read_annotations(path: Path) -> pd.DataFrame:
     """Read LUNA16's ``annotations.csv``.
 
     Returns:
-        One row a nodule: ``series_uid``, ``z_mm``, ``y_mm``, ``x_mm`` (DICOM's), ``diameter_mm``.
+        One row per nodule: ``series_uid``, ``z_mm``, ``y_mm``, ``x_mm`` (DICOM's), ``diameter_mm``.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -40,7 +39,7 @@ def read_annotations(path: Path) -> pd.DataFrame:
 
 
 def matched(table: pd.DataFrame, annotations: pd.DataFrame, near_mm: float = NEAR_MM) -> pd.DataFrame:
-    """Give every published nodule the one of ours in its scan that is nearest in z.
+    """Match every published nodule with the one of ours in its scan that is nearest in z.
 
     Args:
         table: nodules of ours, as :func:`medrepro.datamodules.lidc.nodules.nodules` gives them.

@@ -16,11 +16,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from medrepro.datamodules.ct.files import voxel_files
 from medrepro.datamodules.ct.outlines import read_outline
 from medrepro.datamodules.ct.read import read_ct
 from medrepro.datamodules.ct.search import existing_folder
 from medrepro.datamodules.ct.volume import CT, Floats
-from medrepro.datamodules.prepare.lidc import about_scan, plain, voxel_files
+from medrepro.datamodules.prepare.lidc import about_scan, plain
 from medrepro.datamodules.prepare.units import Part, Plan, Row, Unit
 from medrepro.datamodules.support.errors import InputError
 from medrepro.datamodules.support.tables import line_of, read_table
