@@ -265,9 +265,10 @@ def run_job(command: Command, options: Options) -> Path:
 
     cells = [cell for one in (*job.before, job) for cell in one.cells]
     plan = _experiment.plan(cells)
+    count = len(plan.todo) + len(plan.reused)
     if plan.todo and job.prepare is not None:
         job.prepare()
-    with Progress(cells=len(cells), reused=len(plan.reused), quiet=options.quiet or not place.is_first) as progress:
+    with Progress(cells=count, reused=len(plan.reused), quiet=options.quiet or not place.is_first) as progress:
         if options.storage or options.workers:
             from medrepro.reproduce.run.shared import run_shared
 
@@ -278,4 +279,6 @@ def run_job(command: Command, options: Options) -> Path:
         return out
     from medrepro.reproduce.report.publish import publish
 
-    return publish(command, options, job, out, trained=len(plan.todo), seconds=time.monotonic() - started)
+    return publish(
+        command, options, job, out, trained=len(plan.todo), reused=len(plan.reused), seconds=time.monotonic() - started
+    )

@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from medrepro.reproduce.plan.cell import Cell
-    from medrepro.reproduce.run.training import Outcome
+    from medrepro.reproduce.run.outcome import Outcome
 
 
 def classes() -> tuple[type, type]:
@@ -38,12 +38,13 @@ def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[
     from medrepro.datamodules.egfr import EGFRDataModule
     from medrepro.datamodules.prepare.subclasses import datamodule_for
     from medrepro.reproduce.papers.egfr.compute import cosines
-    from medrepro.reproduce.run.fitting import train_cell
+    from medrepro.reproduce.run.outcome import Context
+    from medrepro.reproduce.run.training import fit
 
     module, config = classes()[0], cell.config["data"]
     data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
     measure = cosines if cell.table == "margin" else None
-    return train_cell(cell, lambda: module(**cell.config["module"]), data, report, stop, measure)
+    return fit(cell, lambda: module(**cell.config["module"]), data, Context(report, stop), measure)
 
 
 def figure4(options: Options) -> Job:

@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from medrepro.reproduce.plan.cell import Cell
-    from medrepro.reproduce.run.training import Outcome
+    from medrepro.reproduce.run.outcome import Outcome
 
 
 def classes() -> tuple[type, type]:

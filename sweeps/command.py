@@ -145,9 +145,7 @@ def _work(queue: Queue, study: Study, chosen: argparse.Namespace, options: Optio
 
     over = {trial.number for trial in queue.trials() if trial.state.is_finished()}
     task = TrialTask(study.key, study.name, options, chosen.sampler, chosen.pruner, chosen.sampler_seed)
-    length = sum(
-        cell.config["train"]["epochs"] for cell in study.trial_cells(options, _somewhere(study))
-    )  # the same for all trials
+    length = sum(cell.epochs or 0 for cell in study.trial_cells(options, _somewhere(study)))  # the same for all trials
 
     def describe(trial: FrozenTrial) -> tuple[str, str, int] | None:
         label = ", ".join(f"{name.partition('.')[2]} {_short(value)}" for name, value in trial.params.items())

@@ -19,7 +19,9 @@ from medrepro.reproduce.report.terminal import RunSummary, default_console, show
 from medrepro.reproduce.run.storage import without_password
 
 
-def publish(command: Command, options: Options, job: Job, out: Path, trained: int, seconds: float) -> Path:
+def publish(
+    command: Command, options: Options, job: Job, out: Path, trained: int, seconds: float, reused: int = 0
+) -> Path:
     """Build the table of a job's cells and write every form of it; returns the report's path."""
     earlier = [_view(command, one) for one in job.before]
     view = _view(command, job)
@@ -42,8 +44,7 @@ def publish(command: Command, options: Options, job: Job, out: Path, trained: in
         from medrepro.reproduce.report import wandb_tables as _wandb
 
         _wandb.log_table(options, page.views, page.figures, report, out)
-    cells = sum(len(one.cells) for one in (*job.before, job))
-    summary = RunSummary(report=report, trained=trained, reused=cells - trained, seconds=seconds)
+    summary = RunSummary(report=report, trained=trained, reused=reused, seconds=seconds)
     for one in () if options.quiet else earlier:
         show_table(one, default_console())
     show(view, summary, quiet=options.quiet)

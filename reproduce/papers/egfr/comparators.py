@@ -35,8 +35,8 @@ from medrepro.reproduce.plan.paper import Job
 from medrepro.reproduce.plan.table import RowSpec, TableSpec
 from medrepro.reproduce.printed.load import load_paper
 from medrepro.reproduce.run.classical import Classifier, fit_predict
-from medrepro.reproduce.run.outcome import Outcome
-from medrepro.reproduce.run.training import baseline_scores, data_block
+from medrepro.reproduce.run.outcome import Outcome, data_block
+from medrepro.reproduce.run.training import baseline_scores
 
 FAMILIES = ("shape", "size", "intensity")  # assumed: what the cited radiomics studies have in common
 CLASSIFIERS: dict[str, tuple[Classifier, str]] = {

@@ -24,11 +24,10 @@ from medrepro.lightning_modules.networks.egfr import EGFRNet
 from medrepro.reproduce.papers.egfr import clinical, comparators
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.printed.load import load_paper
-from medrepro.reproduce.run.training import Outcome, data_block
+from medrepro.reproduce.run.outcome import NO_DATA, Outcome, data_block
 
 MILLION = 1e6
 PATCH = (1, 64, 64)
-NO_DATA = {"name": "none", "kind": "no data: computed from the definition", "task": "none", "tier": "original"}
 
 
 def compute(cell: Cell) -> Outcome:

@@ -17,11 +17,9 @@ from medrepro.lightning_modules.networks.quadsnet import QuadSNet
 from medrepro.lightning_modules.networks.timm_classifier import TimmClassifier
 from medrepro.lightning_modules.quadsnet import QuadSNetModule
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.fitting import train_cell
-from medrepro.reproduce.run.training import Outcome, data_block
+from medrepro.reproduce.run.outcome import NO_DATA, Context, Outcome, data_block
+from medrepro.reproduce.run.training import fit
 from medrepro.reproduce.run.trivial import predict_without_network
-
-NO_DATA = {"name": "none", "kind": "networks only", "task": "none", "tier": "embedded", "sha256": ""}
 
 
 def train(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], bool]) -> Outcome | None:
@@ -36,7 +34,7 @@ def train(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], b
             **cell.config["module"],
         )
 
-    outcome = train_cell(cell, module, data, report, stop)
+    outcome = fit(cell, module, data, Context(report, stop))
     if outcome is None:
         return None
     about = {"classes": list(data.records.classes), "class_counts": list(data.class_counts)}

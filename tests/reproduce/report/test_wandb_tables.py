@@ -27,7 +27,8 @@ from medrepro.reproduce.report.html import Page, write_report
 from medrepro.reproduce.run import execute as execute_module
 from medrepro.reproduce.run import wandb_cells
 from medrepro.reproduce.run.execute import write_result
-from medrepro.reproduce.run.fitting import logger_of, train_cell
+from medrepro.reproduce.run.outcome import Context
+from medrepro.reproduce.run.training import fit, logger_of
 from tests._toy import ToyData, ToyModule
 from tests.reproduce._fakes import SPEC, make_results
 from tests.reproduce._wandb_log import OfflineRun, offline_runs
@@ -75,7 +76,7 @@ def toy_cell(folder: Path) -> Cell:
 def trained(tmp_path_factory: pytest.TempPathFactory, calls: list[bytes]) -> tuple[Cell, OfflineRun]:
     cell = toy_cell(tmp_path_factory.mktemp("wandb"))
     with wandb_cells.cell_run(cell):
-        outcome = train_cell(cell, ToyModule, ToyData(), lambda *_: None, lambda: False)
+        outcome = fit(cell, ToyModule, ToyData(), Context())
         assert outcome is not None
         write_result(cell, outcome, 1.5)
         wandb_cells.log_cell(cell)

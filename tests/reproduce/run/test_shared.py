@@ -20,6 +20,7 @@ from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.identity import ROOT
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.run import shared as _shared
+from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.queue import ENTRY, WORKER, Queue
 from medrepro.reproduce.run.storage import Address, without_password
 from tests._postgres import postgres as postgres
@@ -40,22 +41,20 @@ def test_the_same_command_has_the_same_queue_and_another_has_another(tmp_path: P
     _, there = cells_of(tmp_path / "b")
     (other,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke", "--out", str(tmp_path)])
     (seeds,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke", "--seeds", "5", "--out", str(tmp_path)])
-    names = [
-        _shared.study_name(cells, "trained") for cells in (here, there, egfr.plan(other).cells, egfr.plan(seeds).cells)
-    ]
+    names = [_shared.study_name(cells) for cells in (here, there, egfr.plan(other).cells, egfr.plan(seeds).cells)]
     assert names[0] == names[1]
     assert len(set(names)) == 3
-    assert names[2].startswith("egfr-5-smoke-trained-")
+    assert names[2].startswith("egfr-5-smoke-")
 
 
 def test_cells_are_run_by_the_queue_and_reused_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 
-    def execute(cell: Cell, report: object, stop: object) -> None:
+    def execute(cell: Cell, context: Context) -> None:
         ran.append(cell.row)
         from medrepro.reproduce.run.execute import execute as really
 
-        really(cell, lambda done, detail: None, lambda: False)
+        really(cell, context)
 
     def here(address: Address, task: _shared.CellTask, devices: list[object], look: object) -> list[int]:
         from medrepro.reproduce.run.workers import serve
@@ -126,9 +125,9 @@ def start(words: list[str]) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def queue_of(url: str, cells: tuple[Cell, ...], kind: str) -> Queue:
+def queue_of(url: str, cells: tuple[Cell, ...]) -> Queue:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return Queue(Address(url, _shared.study_name(cells, kind), direction="minimize"))
+    return Queue(Address(url, _shared.study_name(cells), direction="minimize"))
 
 
 def ended(queue: Queue) -> Counter[str]:
@@ -146,8 +145,8 @@ def test_two_machines_share_a_table_and_both_report_it(
     told = [machine.communicate(timeout=300)[0] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], told
     _, cells = cells_of(tmp_path / "run")
-    queue = queue_of(url, cells, "computed")
-    assert ended(queue) == Counter(_shared.entry(cell) for cell in cells)
+    queue = queue_of(url, cells)
+    assert ended(queue) == Counter(cell.id for cell in cells)
     assert len(queue.trials()) == len(cells) == 6
     assert all(text.strip().endswith("report.html") for text in told)
 
@@ -164,13 +163,13 @@ def test_eight_smoke_cells_on_two_workers_of_which_one_is_killed(tmp_path: Path)
     while not victim and command.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
         if (tmp_path / "queue.db").is_file() and list(out.rglob("*.json")):
-            running = queue_of(url, cells, "trained").trials(TrialState.RUNNING)
+            running = queue_of(url, cells).trials(TrialState.RUNNING)
             victim = next((trial.user_attrs[WORKER] for trial in running if WORKER in trial.user_attrs), "")
     os.kill(int(victim.partition(":")[2]), signal.SIGKILL)
     told = command.communicate(timeout=600)[0]
     assert command.returncode == 0, told
-    queue = queue_of(url, cells, "trained")
-    assert ended(queue) == Counter(_shared.entry(cell) for cell in cells)
+    queue = queue_of(url, cells)
+    assert ended(queue) == Counter(cell.id for cell in cells)
     (dead,) = queue.trials(TrialState.FAIL)
     again = [trial for trial in queue.trials() if trial.system_attrs.get("failed_trial") == dead.number]
     assert [trial.user_attrs[ENTRY] for trial in again] == [dead.user_attrs[ENTRY]]

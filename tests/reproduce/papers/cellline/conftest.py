@@ -10,6 +10,7 @@ from medrepro.reproduce import command as _cli
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.paper import Job
 from medrepro.reproduce.run import execute as engine
+from medrepro.reproduce.run.outcome import Context
 
 Run = Callable[..., Job]
 
@@ -40,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         job = cellline.plan(options)
         for cell in sorted(job.cells, key=lambda cell: cell.config["train"]["epochs"] == 0):
             if execute and cell.finished() is None and (not rows or cell.row in rows):
-                engine.execute(cell, lambda _done, _detail: None, lambda: False)
+                engine.execute(cell, Context())
         return job
 
     return run

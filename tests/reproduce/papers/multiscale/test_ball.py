@@ -11,6 +11,7 @@ from medrepro.reproduce import multiscale
 from medrepro.reproduce.papers.multiscale.compute import best_radius, distances, overlap
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.outcome import Context
 
 
 def crops(*radii: float, side: int = 8) -> torch.Tensor:
@@ -57,7 +58,7 @@ def test_a_cell_measures_each_test_nodule(tmp_path: object) -> None:
     data = MultiScaleDataModule(**cells["ball"].config["data"])
     data.setup()
     for cell in cells.values():
-        execute(cell, lambda _done, _detail: None, lambda: False)
+        execute(cell, Context())
         frame = pd.read_parquet(cell.path.with_suffix(".parquet"))
         assert frame["sample_id"].tolist() == data.records.table["sample_id"].iloc[data.parts.test].tolist()
         np.testing.assert_allclose(frame["jaccard"], frame["dice"] / (2 - frame["dice"]), atol=1e-6)

@@ -14,6 +14,7 @@ from medrepro.reproduce.papers.quadsnet.compute import count_images, count_param
 from medrepro.reproduce.papers.quadsnet.paper import NETWORKS, Recipe, computed
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.outcome import Context
 from tests.datamodules._pictures import kermany_tree, picture, save
 
 OPTIONS = Options(command="c", target="t", out="runs/x")
@@ -72,7 +73,7 @@ def test_table_4_has_both_baselines_of_each_data_set(tmp_path: Path) -> None:
     assert set(cells) == {"theta1-qn", "theta1-majority", "theta1-grey"}
     for row in ("theta1-majority", "theta1-grey"):
         assert cells[row].config["module"] == {}
-        execute(cells[row], lambda _done, _detail: None, lambda: False)
+        execute(cells[row], Context())
         frame = pd.read_parquet(cells[row].path.with_suffix(".parquet"))
         assert len(frame) == 9
         assert set(frame["label"]) == {0, 1}

@@ -20,8 +20,9 @@ from medrepro.reproduce import egfr, multiscale, quadsnet
 from medrepro.reproduce.plan.cell import Cell, Runtime
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import plan_job
-from medrepro.reproduce.run.fitting import network_of, train_cell, whole_batch_reason
-from medrepro.reproduce.run.outcome import Outcome
+from medrepro.reproduce.run.outcome import Context, Outcome
+from medrepro.reproduce.run.training import fit as fit_cell
+from medrepro.reproduce.run.training import network_of
 from tests._toy import ToyData, ToyModule
 
 
@@ -52,7 +53,7 @@ def cell(folder: Path, runtime: Runtime = PLAIN, **train: object) -> Cell:
 
 
 def fit(job: Cell, make: Callable[[], ToyModule], **data: Any) -> Outcome:
-    outcome = train_cell(job, make, ToyData(**data), lambda *_: None, lambda: False)
+    outcome = fit_cell(job, make, ToyData(**data), Context())
     assert outcome is not None
     return outcome
 
@@ -70,13 +71,13 @@ MEANS = [MixedLoss(gamma=0.0), AUCCrossEntropyLoss(0.0), CrossEntropyLoss(), Mar
 @pytest.mark.parametrize(("loss", "reason"), WHOLE)
 def test_losses_of_a_whole_batch_are_known(loss: nn.Module, reason: str) -> None:
     assert len(WHOLE) == 5
-    assert reason in whole_batch_reason(loss)
+    assert reason in str(loss.whole_batch)
 
 
 @pytest.mark.parametrize("loss", MEANS)
 def test_means_over_samples_may_be_accumulated(loss: nn.Module) -> None:
     assert len(MEANS) == 5
-    assert whole_batch_reason(loss) == ""
+    assert getattr(loss, "whole_batch", "") == ""
 
 
 def test_the_margin_loss_is_a_mean_over_samples() -> None:
@@ -146,9 +147,9 @@ def test_the_compiler_itself_agrees(tmp_path: Path) -> None:
     from medrepro.lightning_modules.egfr import EGFRModule
 
     runs = [
-        train_cell(
+        fit_cell(
             cell(tmp_path / name, Runtime(compile=compile_it)), lambda: EGFRModule("resnet18", scale="quick"),
-            ToyData(), lambda *_: None, lambda: False,
+            ToyData(), Context(),
         )
         for name, compile_it in (("plain", False), ("compiled", True))
     ]  # fmt: skip
