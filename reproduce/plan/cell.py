@@ -15,7 +15,6 @@ from typing import Any
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
 
-KEYS = ("egfr", "multiscale", "cellline", "segradcam", "quadsnet")
 SCHEMA = 1
 UNCONVERTED = "medrepro.reproduce.run.unconverted:execute"  # until every paper names its functions
 

@@ -13,9 +13,9 @@ import pytest
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import egfr
 from medrepro.reproduce.plan.cell import Cell, Printed, Runtime
 from medrepro.reproduce.plan.identity import ROOT
+from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.run import launch as _launch
 from medrepro.reproduce.run.launch import first_error, launch
 from medrepro.reproduce.run.ranks import Place
@@ -161,7 +161,7 @@ def test_the_slurm_script_starts_a_command_that_parses(tmp_path: Path) -> None:
     first, *words = done.stdout.split()
     assert first == "--kill-on-bad-exit=1"
     assert words[:2] == ["python", "reproduce/egfr.py"]
-    (options,) = _cli.parse(egfr.COMMAND, words[2:])
+    (options,) = _cli.parse(load("egfr"), words[2:])
     assert (options.accelerator, options.devices, options.num_nodes, options.resume) == ("gpu", 4, 1, True)
     assert (options.target, options.preset) == ("table 6", "paper")
 

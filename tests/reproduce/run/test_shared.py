@@ -15,10 +15,10 @@ from optuna.trial import TrialState
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import egfr, multiscale
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.identity import ROOT
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.run import shared as _shared
 from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.queue import ENTRY, WORKER, Queue
@@ -32,16 +32,19 @@ COUNTED = ["--table", "1", "--quiet"]  # counts from the annotations: no trainin
 
 
 def cells_of(out: Path, *words: str) -> tuple[Options, tuple[Cell, ...]]:
-    (options,) = _cli.parse(multiscale.COMMAND, [*COUNTED, "--out", str(out), *words])
-    return options, multiscale.plan(options).cells
+    (options,) = _cli.parse(load("multiscale"), [*COUNTED, "--out", str(out), *words])
+    return options, load("multiscale").plan(options).cells
 
 
 def test_the_same_command_has_the_same_queue_and_another_has_another(tmp_path: Path) -> None:
     _, here = cells_of(tmp_path / "a")
     _, there = cells_of(tmp_path / "b")
-    (other,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke", "--out", str(tmp_path)])
-    (seeds,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke", "--seeds", "5", "--out", str(tmp_path)])
-    names = [_shared.study_name(cells) for cells in (here, there, egfr.plan(other).cells, egfr.plan(seeds).cells)]
+    (other,) = _cli.parse(load("egfr"), ["--preset", "smoke", "--out", str(tmp_path)])
+    (seeds,) = _cli.parse(load("egfr"), ["--preset", "smoke", "--seeds", "5", "--out", str(tmp_path)])
+    names = [
+        _shared.study_name(cells)
+        for cells in (here, there, load("egfr").plan(other).cells, load("egfr").plan(seeds).cells)
+    ]
     assert names[0] == names[1]
     assert len(set(names)) == 3
     assert names[2].startswith("egfr-5-smoke-")
@@ -110,7 +113,7 @@ def test_a_worker_has_one_device(tmp_path: Path) -> None:
 
 def test_a_password_is_never_recorded() -> None:
     url = "postgresql+psycopg://me:secret@db.lab/medrepro"
-    (options,) = _cli.parse(multiscale.COMMAND, [*COUNTED, "--storage", url])
+    (options,) = _cli.parse(load("multiscale"), [*COUNTED, "--storage", url])
     assert options.storage == url
     assert "secret" not in options.command
     assert "postgresql+psycopg://me:***@db.lab/medrepro" in options.command
@@ -155,8 +158,8 @@ def test_two_machines_share_a_table_and_both_report_it(
 def test_eight_smoke_cells_on_two_workers_of_which_one_is_killed(tmp_path: Path) -> None:
     out, url = tmp_path / "run", f"sqlite:///{tmp_path}/queue.db"
     asked = ["--preset", "smoke", "--seeds", "0", "1", "--quiet", "--out", str(out)]
-    (options,) = _cli.parse(egfr.COMMAND, asked)
-    cells = egfr.plan(options).cells
+    (options,) = _cli.parse(load("egfr"), asked)
+    cells = load("egfr").plan(options).cells
     assert len(cells) == 8
     command = start(["reproduce/egfr.py", *asked, "--storage", url, "--workers", "2", "--heartbeat", "3"])
     until, victim = time.monotonic() + 2 * PATIENCE, ""

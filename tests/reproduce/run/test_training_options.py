@@ -16,10 +16,9 @@ from medrepro.lightning_modules.losses.margin import MarginLoss
 from medrepro.lightning_modules.losses.metric_learning import LiftedCrossEntropyLoss, TripletCrossEntropyLoss
 from medrepro.lightning_modules.losses.mixed import MixedLoss
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import egfr, multiscale, quadsnet
 from medrepro.reproduce.plan.cell import Cell, Runtime
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import plan_job
+from medrepro.reproduce.plan.paper import load, plan_job
 from medrepro.reproduce.run.outcome import Context, Outcome
 from medrepro.reproduce.run.training import fit as fit_cell
 from medrepro.reproduce.run.training import network_of
@@ -109,7 +108,7 @@ def test_the_optimiser_steps_once_in_so_many_batches(tmp_path: Path) -> None:
 def test_accumulation_is_part_of_a_cell_s_identity(tmp_path: Path) -> None:
     options = Options("", "table 5", preset="smoke", out=str(tmp_path))
     (one, *_), (two, *_) = (
-        plan_job(egfr.COMMAND, Options(**{**vars(options), "accumulate": count})).cells for count in (1, 2)
+        plan_job(load("egfr"), Options(**{**vars(options), "accumulate": count})).cells for count in (1, 2)
     )
     assert "accumulate" not in one.config["train"]  # results made before the flag existed stay valid
     assert two.config["train"]["accumulate"] == 2
@@ -173,13 +172,13 @@ def test_bf16_learns_about_the_same(tmp_path: Path) -> None:
 
 
 def test_channels_last_is_a_flag_of_2d_networks(capsys: pytest.CaptureFixture[str]) -> None:
-    (off,) = _cli.parse(quadsnet.COMMAND, ["--channels-last", "off"])
+    (off,) = _cli.parse(load("quadsnet"), ["--channels-last", "off"])
     assert off.module == {"channels_last": False}
-    (unset,) = _cli.parse(egfr.COMMAND, [])
+    (unset,) = _cli.parse(load("egfr"), [])
     assert unset.module == {}
     for command, word, message in (
-        (multiscale.COMMAND, "on", "--channels-last: MultiScaleModule decides it by itself"),
-        (egfr.COMMAND, "maybe", "--channels-last maybe: not known; allowed: on, off"),
+        (load("multiscale"), "on", "--channels-last: MultiScaleModule decides it by itself"),
+        (load("egfr"), "maybe", "--channels-last maybe: not known; allowed: on, off"),
     ):
         with pytest.raises(SystemExit) as stop:
             _cli.parse(command, ["--channels-last", word])
