@@ -1,13 +1,12 @@
 """The claims command, and the ledger against what the papers' commands offer."""
 
-import importlib
 from pathlib import Path
 
 import pytest
 
 from medrepro.reproduce import claims as command
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Command
+from medrepro.reproduce.plan.paper import Paper, load
 from medrepro.reproduce.printed.claims import read_ledger
 from medrepro.reproduce.printed.load import KEYS
 from tests.reproduce._fakes import content, predictions, slices, write
@@ -43,7 +42,10 @@ def test_all_papers_without_results(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["egrf"], "no paper 'egrf'; the papers are egfr"), (["--results", "/nowhere"], "/nowhere: no such folder")],
+    [
+        (["egrf"], "no paper 'egrf'; the papers are cellline, egfr"),
+        (["--results", "/nowhere"], "/nowhere: no such folder"),
+    ],
 )
 def test_bad_input_is_one_line_and_code_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -61,19 +63,19 @@ def test_a_broken_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "resnet34-ce-bt__0__0.json" in capsys.readouterr().err
 
 
-def rows_in(found: Command, table: str, folder: Path) -> set[str]:
+def rows_in(found: Paper, table: str, folder: Path) -> set[str]:
     """Row ids of the table, figure or study whose results lie in the folder ``table``."""
-    for target in found.targets:
+    for target in found.offered:
         kind, name = target.split(" ", 1)
         if table in (name, f"{kind}{name}") or (table, target) == ("trust", "table summary"):
-            job = found.job(Options(command="", target=target, out=str(folder)))
+            job = found.plan(Options(command="", target=target, out=str(folder)))
             return {row.id for row in job.spec.rows}
     return set()
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_tested_rows_are_rows_of_the_commands(key: str, tmp_path: Path) -> None:
-    found: Command = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND
+    found = load(key)
     tested = [claim.comparison for claim in read_ledger()[key].claims if claim.comparison is not None]
     assert len(tested) >= 6
     for comparison in tested:
