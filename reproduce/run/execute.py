@@ -63,7 +63,7 @@ def _result(cell: Cell, outcome: Outcome, seconds: float) -> dict[str, Any]:
     from medrepro.reproduce.evaluation.summary import summarise
 
     metrics, intervals, baselines = summarise(outcome.predictions)
-    commit, dirty = _commit()
+    commit, dirty = checkout()
     return {
         "schema": SCHEMA,
         "key": cell.key,
@@ -98,7 +98,7 @@ def _result(cell: Cell, outcome: Outcome, seconds: float) -> dict[str, Any]:
     }
 
 
-def _commit() -> tuple[str | None, bool]:
+def checkout() -> tuple[str | None, bool]:
     """Return the commit of the checkout and whether it has changes; (None, False) outside one."""
     try:
         head, status = (

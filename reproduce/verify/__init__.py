@@ -1,0 +1,1 @@
+"""Run committed results again, and compare what comes out."""
