@@ -14,7 +14,6 @@ try:
     from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
     from medrepro.reproduce.checks.audit import audit
     from medrepro.reproduce.evaluation.judge import judge_paper
-    from medrepro.reproduce.plan.identity import code_sha256
     from medrepro.reproduce.printed.claims import read_ledger
     from medrepro.reproduce.printed.load import KEYS
     from medrepro.reproduce.report.claims import Ledger, headline, markdown, page, show
@@ -43,7 +42,7 @@ def judge(keys: list[str], results: Path) -> Ledger:
     """
     papers = {key: claims for key, claims in read_ledger().items() if key in keys}
     return {
-        key: (claims, judge_paper(claims, audit(claims.paper).findings, results / key, code_sha256(key)))
+        key: (claims, judge_paper(claims, audit(claims.paper).findings, results / key, None))
         for key, claims in papers.items()
     }
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.reproduce.evaluation.collect import RESULTS
-from medrepro.reproduce.plan.identity import ROOT, code_sha256
+from medrepro.reproduce.plan.identity import ROOT
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import load
 
@@ -61,7 +61,7 @@ def table(key: str, target: str, data: str | None = None) -> str:
     folder = RESULTS / key / (source if data is None else f"{source}-{data}")
     if not any(folder.glob("*.json")):
         return EMPTY
-    from medrepro.reproduce.evaluation.results import Current, read_results
+    from medrepro.reproduce.evaluation.results import read_results
     from medrepro.reproduce.evaluation.table_view import build_table
     from medrepro.reproduce.report.html import markdown_table
 
@@ -70,7 +70,7 @@ def table(key: str, target: str, data: str | None = None) -> str:
         results = tuple(result for result in results if result.row in {row.id for row in job.spec.rows})
     measured = {result.row for result in results}  # a comparator of ours without results is not worth a line
     spec = replace(job.spec, rows=tuple(row for row in job.spec.rows if not row.below or row.id in measured))
-    view = build_table(spec, results, Current(code_sha256(key), frozenset()))
+    view = build_table(spec, results)
     return markdown_table(view).rstrip() + "\n"
 
 

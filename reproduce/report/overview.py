@@ -14,6 +14,7 @@ from markupsafe import Markup
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation import text
 from medrepro.reproduce.evaluation.bootstrap import RESAMPLES
+from medrepro.reproduce.evaluation.collect import RESULTS
 from medrepro.reproduce.evaluation.estimates import Estimate
 from medrepro.reproduce.evaluation.results import Current, Result, read_result
 from medrepro.reproduce.evaluation.table_view import TableView, ViewRow, build_table
@@ -167,7 +168,9 @@ def _lines(group: Group, resamples: int) -> Iterator[Line]:
     job = planned(group.key, group.table, data, str(first["preset"]))
     known = {row.id for row in job.spec.rows} if job is not None else set()
     spec = job.spec if job is not None and any(r.row in known for r in group.results) else _bare_spec(group)
-    view = build_table(spec, group.results, Current(code_sha256(group.key), frozenset()), resamples)
+    # a run folder's cells are recognised by their code; whether committed ones still come out, verify says
+    current = None if RESULTS in group.folder.resolve().parents else Current(code_sha256(group.key), frozenset())
+    view = build_table(spec, group.results, current, resamples)
     shown = plotted(view)
     for number, row in enumerate(view.rows):
         paper = ""

@@ -20,7 +20,7 @@ def test_verdicts_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert command.main(words) == 0
     out = capsys.readouterr().out
     assert "supported            with cross-entropy, batch training beats random selection" in out
-    assert "(Holm) on embedded data (embedded), stale: other code" in out
+    assert "(Holm) on embedded data (embedded)\n" in out
     assert "paper +1.14 · 3205 images (as if independent) could show 2.0 · 56 patients could show 15.2" in out
     assert "cannot be (audit)    these four numbers were measured on 825 mutant and 2380 wild images" in out
     assert "needs original data  the networks work as well on another hospital's patients" in out
