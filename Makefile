@@ -4,10 +4,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 LINKS := build/typing/medrepro
 
-.PHONY: egfr test lint format clean
+# One target per paper, found by its folder, and one per command; ARGS are passed on: make egfr ARGS="--table 6".
+PAPERS := $(patsubst reproduce/papers/%/printed.yaml,%,$(wildcard reproduce/papers/*/printed.yaml))
+COMMANDS := $(PAPERS) audit claims dashboard everything
 
-egfr: $(STAMP)
-	$(BIN)/python reproduce/egfr.py $(ARGS)
+.PHONY: $(COMMANDS) test lint format clean
+
+$(COMMANDS): $(STAMP)
+	$(BIN)/python reproduce/$@.py $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)

@@ -26,7 +26,8 @@ from medrepro.reproduce.papers.cellline.compute import execute_trained
 from medrepro.reproduce.papers.cellline.paper import FOLDS, STRATEGIES, Recipe, Strategy, cell
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.run.training import train_cell
+from medrepro.reproduce.run.outcome import Context
+from medrepro.reproduce.run.training import fit
 
 RESULTS = Path(__file__).parent / "results"
 TARGET = 50.0
@@ -59,7 +60,7 @@ def fit_through(augment: str, epochs: int | None, folder: str) -> None:
     timed = planned(strategy, 0, folder, epochs)
     module = {**timed.config["module"], "num_classes": 8}
     data = CellLineDataModule(**timed.config["data"])
-    train_cell(timed, lambda: CellLineModule(**module), data, lambda _done, _detail: None, lambda: False)
+    fit(timed, lambda: CellLineModule(**module), data, Context())
 
 
 def measure(folder: str) -> dict[str, float]:

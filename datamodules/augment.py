@@ -1,8 +1,6 @@
-"""Random augmentation of a whole batch at once, on the device the batch is on.
+"""Augment a whole batch at once: CT on the device that it is on, microscopy before its features are computed.
 
-In: images, their sample ids and a seed; out: images of the same shape. Each sample's draw is a pure function of
-(seed, sample id), so it does not depend on the batch, the rank or the machine that the sample falls to; the caller
-folds the training step into the seed. Per-sample transforms on the CPU would halve the speed of training.
+Per-sample transforms on the CPU would halve the speed of training.
 """
 
 import itertools
@@ -18,6 +16,9 @@ from torch.nn import functional
 
 from medrepro.datamodules.support.errors import InputError
 
+Fill = Literal["nearest", "constant"]
+PADDING = {"nearest": "border", "constant": "zeros"}
+CHUNK = 256  # microscopy images resampled at once
 _MULTIPLIERS = (-7046029254386353131, -4658895280553007687, -7723592293110705685)  # splitmix64's, as signed integers
 _MANTISSA = 24
 
@@ -44,7 +45,10 @@ def sample_uniform(sample_ids: Tensor, draws: int, seed: int) -> Tensor:
 
 
 class BatchAugment(nn.Module):
-    """Flips, quarter turns, free rotation and shifts of a batch of 2-D images or 3-D volumes.
+    """Flip, turn by quarters, rotate freely and shift a batch of 2-D images or 3-D volumes.
+
+    Each sample's draw is a pure function of (seed, sample id), so it depends neither on the batch nor on the rank or
+    machine; the caller folds the training step into the seed.
 
     Args:
         spatial_dims: 2 or 3.
@@ -77,7 +81,7 @@ class BatchAugment(nn.Module):
         self.shift = shift
 
     def forward(self, images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
-        """Augment ``images`` of shape (N, C, *spatial) by draws for ``sample_ids`` (N,); same shape and type out."""
+        """Return augmented ``images`` (N, C, *spatial), of the same type, by draws for ``sample_ids`` (N,)."""
         draws = sample_uniform(sample_ids, 12, seed)
         for axis in self.flips:
             images = torch.where(_column(draws[:, axis] < 0.5, images), images.flip(axis + 2), images)
@@ -103,8 +107,13 @@ class BatchAugment(nn.Module):
         theta[:, 1, 0], theta[:, 1, 1] = angle.sin() * aspect, angle.cos()
         extent = torch.tensor(size[::-1], device=images.device)
         theta[:, :, -1] = 2 * self.shift * draws[:, 1 : dims + 1] / extent
-        grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-        return functional.grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=False)
+        return _moved(images, theta, "nearest")
+
+
+def _moved(images: Tensor, theta: Tensor, fill: Fill) -> Tensor:
+    """Interpolate images (N, C, *spatial) at the places that ``theta`` maps the output grid to."""
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid.to(images.dtype), padding_mode=PADDING[fill], align_corners=False)
 
 
 def _column(mask: Tensor, images: Tensor) -> Tensor:
@@ -118,16 +127,12 @@ def _turn(images: Tensor, quarters: Tensor, plane: tuple[int, int]) -> Tensor:
     return torch.where(_column(quarters >= 2, images), images.flip(plane), images)
 
 
-Fill = Literal["nearest", "constant"]
-CHUNK = 256
-
-
 @dataclass(frozen=True)
 class CellAugment:
-    """Random width shift, and on request flips, zoom and rotation, of square images.
+    """Shift square 8-bit images along their width, and on request flip, zoom and rotate them.
 
     Attributes:
-        fill: what comes in from the side: the ``nearest`` pixel, or ``constant`` black.
+        fill: of what was outside the image: the ``nearest`` pixel, or ``constant`` black.
         shift: largest shift, as a share of the width, uniform in both directions; the paper prints none.
         flips: mirror each axis with probability 1/2.
         zoom: largest relative change of size, uniform in both directions.
@@ -141,7 +146,7 @@ class CellAugment:
     rotation_degrees: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.fill not in ("nearest", "constant") or not 0 <= self.shift < 1 or not 0 <= self.zoom < 1:
+        if self.fill not in PADDING or not 0 <= self.shift < 1 or not 0 <= self.zoom < 1:
             raise InputError(
                 f"augmentation: fill {self.fill!r}, shift {self.shift}, zoom {self.zoom}; "
                 "allowed: nearest or constant, and shares in [0, 1)"
@@ -150,11 +155,9 @@ class CellAugment:
     def __call__(self, images: npt.NDArray[np.uint8], seed: int, draw: int) -> npt.NDArray[np.uint8]:
         """Return draw number ``draw`` of ``(N, C, S, S)`` images: a function of (seed, draw, position)."""
         theta = self._affine(len(images), np.random.default_rng([seed, draw]))
-        parts = [
-            self._resample(torch.from_numpy(images[start : start + CHUNK]), theta[start : start + CHUNK])
-            for start in range(0, len(images), CHUNK)
-        ]
-        return torch.cat(parts).numpy()
+        pairs = zip(torch.split(torch.from_numpy(images), CHUNK), torch.split(theta, CHUNK), strict=True)
+        moved = (_moved(part.float(), affine, self.fill).round().clamp(0, 255) for part, affine in pairs)
+        return torch.cat([part.to(torch.uint8) for part in moved]).numpy()
 
     def _affine(self, count: int, rng: np.random.Generator) -> Tensor:
         """Draw ``(count, 2, 3)`` maps from output to input coordinates in [-1, 1]."""
@@ -167,10 +170,3 @@ class CellAugment:
         theta[:, 1, 0], theta[:, 1, 1] = mirror[:, 1] * size * angle.sin(), mirror[:, 1] * size * angle.cos()
         theta[:, 0, 2] = 2 * self.shift * draws[:, 4]
         return theta
-
-    def _resample(self, images: Tensor, theta: Tensor) -> Tensor:
-        """Resample 8-bit images (N, C, S, S) at the places ``theta`` maps to."""
-        grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-        padding = "border" if self.fill == "nearest" else "zeros"
-        moved = functional.grid_sample(images.float(), grid, padding_mode=padding, align_corners=False)
-        return moved.round().clamp(0, 255).to(torch.uint8)

@@ -1,12 +1,12 @@
-"""The one datamodule base: records in, checked and grouped splits, batches out.
+"""Base of the papers' datamodules: read records, split them by patient, check, preprocess, load batches.
 
 A paper's datamodule says where its records come from, how they are preprocessed and split, and in what order they
-are trained on. Everything that must never be forgotten (finite pixels, both classes, no shared patient, loaders
-that resume) happens here.
+are trained on. The checks (finite pixels, both classes, no shared patient) and the loaders that resume are here.
 """
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,17 @@ from medrepro.datamodules.splits import Indices, Split, check_classes, check_dis
 from medrepro.datamodules.support.errors import InputError
 
 
+def data_folder(data_root: str | None) -> Path:
+    """Return the folder that ``--data-root`` names; the current one without it."""
+    return Path(data_root or ".").expanduser()
+
+
 class ReproDataModule(pl.LightningDataModule):
     """Shared by all papers.
 
     Args:
         batch_size: global batch: with several devices each takes its share of it.
-        eval_batch_size: samples a step outside training.
+        eval_batch_size: samples per step outside training.
         num_workers: loader processes; 0 is fastest for arrays in memory on a CPU.
         seed: of the split and of the order of batches.
         leaky_split: ignore patients when splitting. Exists only to measure what that inflates; results say ``leaky``.

@@ -1,8 +1,7 @@
-"""What the cell-line paper sees: square images of cell lines, folds by flask, augmented copies to train on.
+"""Data of the cellline paper: square images of cell lines in [0, 1], folds by flask, augmented copies to train on.
 
-In: the embedded rendered lines, a folder, LIVECell or BreaKHis; out: images in [0, 1], or, when a frozen
-backbone was given, its features from the cache. Augmented copies are drawn once, so that their features can
-be kept too.
+Given a frozen backbone, the datamodule hands out its cached features instead of images. Augmented copies are drawn
+once, so that their features can be cached too.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,19 +17,20 @@ from monai.transforms import Compose, ScaleIntensityRange
 from torch import Tensor
 
 from medrepro.datamodules.augment import CellAugment
-from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.features.frozen import cached_features
 from medrepro.datamodules.images.breakhis import read_breakhis
 from medrepro.datamodules.images.livecell import read_livecell
-from medrepro.datamodules.images.reader import GROUP_PATTERN, read_folder
+from medrepro.datamodules.images.reader import About, only_archive, read_images
 from medrepro.datamodules.images.rendered_cells import LINES, render_lines, source_lines
 from medrepro.datamodules.images.resizing import ResizeMode, resize_images
 from medrepro.datamodules.loader import ResumableLoader
 from medrepro.datamodules.records import Records
 from medrepro.datamodules.samplers import EpochBatchSampler, RandomBatchSampler
-from medrepro.datamodules.splits import Indices, Split, fold_split, holdout
+from medrepro.datamodules.splits import Indices, Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
+GROUP_PATTERN: Final = r"^(.+?)(?:__[^/]*)?(?:\.\w+)?$"  # class/group of class/group__name.png, else class/name
 DataName = Literal["embedded", "source", "folder", "livecell", "breakhis"]
 PARENTAL: Final = tuple(line.name for line in LINES if not line.parent)
 ADAPTED: Final = tuple(line.name for line in LINES if line.parent)
@@ -46,7 +46,7 @@ TASKS: Final[dict[str, tuple[str, ...]]] = {  # "Authentication stages", Tables 
 
 @dataclass(frozen=True)
 class Source:
-    """Everything that decides which images are read; the arguments of the same names below."""
+    """Everything that decides which images are read: the datamodule's arguments of the same names."""
 
     data: DataName
     data_root: str | None
@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Extractor:
-    """A frozen backbone: images (B, C, H, W) in [0, 1] to features (B, width), and what it depends on."""
+    """A frozen backbone: images ``(B, C, H, W)`` in [0, 1] to features ``(B, width)``, and what it depends on."""
 
     extract: Callable[[Tensor], Tensor]
     depends_on: Mapping[str, str | int | float]
@@ -90,7 +90,7 @@ class CellLineDataModule(ReproDataModule):
         folds: parts of the cross-validation.
         fold: which of them is the test part.
         share: of Table 1's number of images that is rendered.
-        flasks: a line, in the rendered data.
+        flasks: per line, in the rendered data.
         width: pixels in a row of a rendered image.
         source_set: which set of other lines ``source`` draws.
         group_pattern: names the flask in ``class/file`` of ``folder``.
@@ -150,7 +150,8 @@ class CellLineDataModule(ReproDataModule):
     def split(self, records: Records) -> Split:
         """The source's own split where it has one, else ten folds by flask (by image if leaky, as the paper's)."""
         labels, groups = records.labels, records.patients
-        split = _official(records, self.seed)
+        given = records.table["split"] if "split" in records.table.columns else np.full(len(records), "")
+        split = official_split(given, labels, groups, 1 / 9, self.seed)
         if split is None and self.leaky_split:
             ids = records.table["sample_id"].to_numpy(dtype=np.str_)
             split = replace(self._folds(labels, ids), leaky=True)
@@ -229,11 +230,20 @@ def _fold(labels: bytes, groups: tuple[str, ...], folds: int, fold: int, seed: i
 def _raw(source: Source) -> Records:
     if source.data in ("embedded", "source"):
         return _rendered(source)
-    root = Path(source.data_root or ".").expanduser()
+    root = data_folder(source.data_root)
     if source.data == "folder":
-        return read_folder(root, source.image_size, source.resize, source.group_pattern)
+        return _folder(root, source)
     reader = {"livecell": read_livecell, "breakhis": read_breakhis}[source.data]
     return reader(root, source.image_size, source.resize)
+
+
+def _folder(root: Path, source: Source) -> Records:
+    """Read the user's images: a folder per class, or the only CSV, tar or npz in ``root``."""
+    place = only_archive(root)
+    about = About("folder", f"images of {place.name}", licence="the owner's")
+    pattern = None if place.suffix == ".csv" else source.group_pattern  # a CSV has a column of groups
+    records = read_images(place, about, source.image_size, 3, pattern, resize=source.resize)
+    return replace(records, table=records.table.assign(cohort=root.name))
 
 
 def _rendered(source: Source) -> Records:
@@ -249,7 +259,7 @@ def _rendered(source: Source) -> Records:
 
 
 def _only(records: Records, names: tuple[str, ...]) -> Records:
-    """Keep the named classes and number them anew, in that order.
+    """Keep the named classes and number them again, in that order.
 
     Raises:
         InputError: a class is not there.
@@ -266,19 +276,6 @@ def to_grey(images: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Return RGB 8-bit ``(N, 3, H, W)`` as grey ``(N, 1, H, W)``, by the weights of ITU-R BT.601."""
     grey = np.tensordot(images.astype(np.float32), np.array([0.299, 0.587, 0.114], np.float32), axes=(1, 0))
     return np.rint(grey).astype(np.uint8)[:, None]
-
-
-def _official(records: Records, seed: int) -> Split | None:
-    """Return the split that came with the data, with a ninth of its training part for validation if it has none."""
-    if "split" not in records.table.columns or not (records.table["split"] == "test").any():
-        return None
-    train, val, test = (
-        np.flatnonzero(records.table["split"] == name).astype(np.int64) for name in ("train", "val", "test")
-    )
-    if len(val) == 0:
-        kept, held = holdout(records.labels[train], records.patients[train], 1 / 9, seed)
-        train, val = train[kept], train[held]
-    return Split(train, val, test)
 
 
 def _thin(index: Indices, labels: npt.NDArray[np.int64], fraction: float, seed: int) -> Indices:

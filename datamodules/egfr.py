@@ -1,12 +1,10 @@
-"""What the egfr paper sees: 64 x 64 CT patches through lung lesions, two classes, patients kept apart.
+"""Data of the egfr paper: 64 x 64 CT patches through lung lesions, in [0, 1].
 
-In: the embedded LIDC nodules, or real slices below ``data_root``; out: patches in [0, 1] and, for training, batches
-in random order (RS) or in the paper's proportions of six clusters (BT, Sec. 2.3).
+Training batches come in random order (RS) or in the paper's proportions of six clusters (BT, Sec. 2.3).
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 from monai.transforms import Compose, ScaleIntensityRange
 
-from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.ct.published_slices import lidc_nodule_slices, nsclc_slices
 from medrepro.datamodules.lidc.cohorts import embedded_slices
+from medrepro.datamodules.prepare.records import prepared_slices
 from medrepro.datamodules.records import Records
 from medrepro.datamodules.samplers import ClusterBatchSampler, EpochBatchSampler, cluster_within_classes
 from medrepro.datamodules.splits import Indices, Split, cohort_split, fold_split
@@ -24,7 +23,7 @@ from medrepro.datamodules.splits import Indices, Split, cohort_split, fold_split
 HU_WINDOW = (-1000.0, 400.0)  # assumed: the paper prints no window
 GREY_RANGE = (0.0, 255.0)
 
-DataName = Literal["embedded", "lidc-nodules", "nsclc-slices"]
+DataName = Literal["embedded", "lidc-nodules", "nsclc-slices", "nsclc"]
 
 
 def hu_window() -> Compose:
@@ -34,7 +33,7 @@ def hu_window() -> Compose:
 
 
 def grey_window() -> Compose:
-    """8-bit grey values, windowed by whoever made them, to [0, 1]."""
+    """8-bit grey values, windowed by their source, to [0, 1]."""
     low, high = GREY_RANGE
     return Compose([ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0)])
 
@@ -56,7 +55,8 @@ class EGFRDataModule(ReproDataModule):
     Args:
         data: ``embedded``: slices through rendered LIDC nodules, malignancy standing in for EGFR status;
             ``lidc-nodules``: 5043 real CT slices of LIDC nodules; ``nsclc-slices``: real EGFR status,
-            no lesion position.
+            no lesion position; ``nsclc``: real EGFR status, slices through the tumour, as
+            :mod:`medrepro.datamodules.prepare` writes them.
         data_root: folder of the real data.
         cache_dir: where the rendered slices are kept.
         batch_size: n_b, over all devices together.
@@ -97,24 +97,17 @@ class EGFRDataModule(ReproDataModule):
         super().__init__(
             batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
         )
-        self.data = data
-        self.data_root = data_root
-        self.cache_dir = cache_dir
-        self.batches = batches
-        self.allocation = allocation
-        self.groups = groups
-        self.folds = folds
-        self.fold = fold
-        self.val_fraction = val_fraction
-        self.slices_per_nodule = slices_per_nodule
-        self.limit_patients = limit_patients
+        self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
+        self.batches, self.allocation, self.groups = batches, allocation, groups
+        self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
+        self.slices_per_nodule, self.limit_patients = slices_per_nodule, limit_patients
 
     def load_records(self) -> Records:
         """Read the slices of the chosen source."""
         if self.data == "embedded":
             return embedded_slices(self.cache_dir, self.limit_patients)
-        root = Path(self.data_root or ".").expanduser()
-        return lidc_nodule_slices(root) if self.data == "lidc-nodules" else nsclc_slices(root)
+        readers = {"lidc-nodules": lidc_nodule_slices, "nsclc-slices": nsclc_slices, "nsclc": prepared_slices}
+        return readers[self.data](data_folder(self.data_root))
 
     def split(self, records: Records) -> Split:
         """Two cohorts as the paper has two hospitals, where the data have them; else grouped folds."""
@@ -128,7 +121,7 @@ class EGFRDataModule(ReproDataModule):
 
     def preprocess(self) -> Compose:
         """Window to [0, 1]."""
-        return hu_window() if self.data == "embedded" else grey_window()
+        return hu_window() if self.data in ("embedded", "nsclc") else grey_window()
 
     def train_sampler(self, rank: int, world_size: int) -> EpochBatchSampler:
         """Random selection (RS), or batches in the proportions of the clusters (BT)."""

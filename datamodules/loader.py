@@ -1,7 +1,6 @@
-"""Batches from arrays in memory: one indexing a batch, and an order that survives a kill.
+"""Load batches from arrays in memory, one indexing per batch, in an order that can be resumed after a kill.
 
-In: tensors and a batch sampler; out: ``{"image", "label", "index"}`` batches. On two CPU cores decoded arrays
-without workers beat any number of workers, so ``num_workers`` is 0 unless asked for.
+On two CPU cores decoded arrays without workers beat any number of workers, so ``num_workers`` is 0 by default.
 """
 
 from collections.abc import Iterator

@@ -1,23 +1,24 @@
-"""What the multi-scale paper sees: one nodule at three fields of view, two classes, patients kept apart.
+"""Data of the multiscale paper: central crops of nodules at three fields of view, in [0, 1] (Eq. 14).
 
-In: cubes of nodules in HU or grey; out: central crops in [0, 1] (Eq. 14). The three scales of one seed and fold
-share their patients' split, because the ensemble needs the same nodules in each part.
+The three scales of one seed and fold share their split, because the ensemble needs the same nodules in each part.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
-from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.base import ReproDataModule, data_folder
+from medrepro.datamodules.lidc.cohorts import rated_nodules
 from medrepro.datamodules.lidc.volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
+from medrepro.datamodules.prepare.format import is_prepared
+from medrepro.datamodules.prepare.records import prepared_nodules
 from medrepro.datamodules.records import Records
-from medrepro.datamodules.splits import Split, fold_split
+from medrepro.datamodules.splits import Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
 GREY_RANGE = (0, 255)
+TASK = "malignancy, median rating above or below 3"
 EVAL_BATCH = 32  # an over-complete branch holds 8 times the crop
 
 DataName = Literal["embedded", "lidc", "nodulemnist3d"]
@@ -28,8 +29,8 @@ class MultiScaleDataModule(ReproDataModule):
     """Crops of one scale for the multi-scale paper.
 
     Args:
-        data: ``embedded``: rendered LIDC nodules with their real ratings; ``lidc``: the scans themselves;
-            ``nodulemnist3d``: real cubes, 1 mm only.
+        data: ``embedded``: rendered LIDC nodules with their real ratings; ``lidc``: the scans themselves, as DICOM or
+            prepared (:mod:`medrepro.datamodules.prepare`); ``nodulemnist3d``: real cubes, 1 mm only.
         data_root: folder of the real data.
         cache_dir: where the rendered cubes are kept.
         scale: side of the crop in mm.
@@ -88,18 +89,19 @@ class MultiScaleDataModule(ReproDataModule):
         """Read or render the cubes."""
         if self.data == "embedded":
             return embedded_volumes(self.cube_mm, self.voxel_mm, self.masks, self.cache_dir, self.limit_patients)
-        root = Path(self.data_root or ".").expanduser()
-        if self.data == "lidc":
-            return scan_volumes(root, self.cube_mm, self.voxel_mm, self.cache_dir)
-        return nodulemnist_volumes(root)
+        root = data_folder(self.data_root)
+        if self.data == "nodulemnist3d":
+            return nodulemnist_volumes(root)
+        if is_prepared(root):
+            side = round(self.cube_mm / self.voxel_mm)
+            return prepared_nodules(root, rated_nodules(self.cache_dir), side, self.voxel_mm, "lidc", TASK)
+        return scan_volumes(root, self.cube_mm, self.voxel_mm, self.cache_dir)
 
     def split(self, records: Records) -> Split:
         """The official parts where the data have them; else grouped folds, which depend on the seed alone."""
-        cohort = records.table["cohort"].to_numpy()
-        if set(cohort) == {"train", "val", "test"}:
-            train, val, test = (np.flatnonzero(cohort == name) for name in ("train", "val", "test"))
-            return Split(train, val, test)
-        return fold_split(records.labels, records.patients, self.folds, self.fold, self.val_fraction, self.seed)
+        labels, patients = records.labels, records.patients
+        official = official_split(records.table["cohort"], labels, patients)
+        return official or fold_split(labels, patients, self.folds, self.fold, self.val_fraction, self.seed)
 
     def preprocess(self) -> Compose:
         """Central crop, then Eq. 14: [-1000, 400] HU to [0, 1]."""

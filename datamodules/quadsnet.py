@@ -1,10 +1,6 @@
-"""What the quadsnet paper sees: small, heterogeneous, imbalanced image sets, as they come or made so.
-
-In: the embedded images, a data set of Table I, or a folder of the user's; out: images in [0, 1], grey or colour.
-"""
+"""Data of the quadsnet paper: small, heterogeneous, imbalanced image sets, as they come or made so, in [0, 1]."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,19 +10,27 @@ from matplotlib import colormaps
 from monai.transforms import Compose, ScaleIntensityRange
 from sklearn.datasets import load_digits
 
-from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.images.duplicates import find_duplicates
-from medrepro.datamodules.images.public import read_folder, read_source
+from medrepro.datamodules.images.public import read_source
+from medrepro.datamodules.images.reader import About, Channels, read_images
 from medrepro.datamodules.lidc.cohorts import embedded_slices
 from medrepro.datamodules.records import Records
-from medrepro.datamodules.splits import Indices, Split, fold_split, holdout
+from medrepro.datamodules.splits import PARTS, Indices, Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
 SIDE = 32  # px; 1 px is 1 mm in the nodule slices
 HU_WINDOW = (-1000.0, 400.0)  # assumed: as in the CT papers of this suite
 COLOUR_SEED = 0  # fixed: every seed of an experiment sees the same images
 COLOUR_MAP = "viridis"
+SPLIT_SEED = 0  # fixed, so that all seeds are tested on the same images
+GREY_RANGE = (0.0, 255.0)
+CHANNELS: dict[str, Channels] = {"as found": None, "grey": 1, "colour": 3}
 
+DataName = Literal[
+    "embedded", "folder", "pneumoniamnist", "chest-xray", "covid-ct", "skin", "retinamnist", "fundus", "octmnist",
+    "oct", "malaria", "mnist",
+]  # fmt: skip
 Grey = npt.NDArray[np.uint8]
 
 
@@ -87,17 +91,6 @@ def colour_some(grey: Grey, coloured: npt.NDArray[np.bool_]) -> Grey:
     return images
 
 
-PARTS = ("train", "val", "test")
-SPLIT_SEED = 0  # fixed, so that all seeds are tested on the same images
-GREY_RANGE = (0.0, 255.0)
-
-DataName = Literal[
-    "embedded", "folder", "pneumoniamnist", "chest-xray", "covid-ct", "skin", "retinamnist", "fundus", "octmnist",
-    "oct", "malaria", "mnist",
-]  # fmt: skip
-CHANNELS: dict[str, Literal[1, 3] | None] = {"as found": None, "grey": 1, "colour": 3}
-
-
 class QuadSNetDataModule(ReproDataModule):
     """Images for QuadSNet.
 
@@ -112,7 +105,7 @@ class QuadSNetDataModule(ReproDataModule):
         imbalance: r thins class 1 of the training and validation parts to 1/r of class 0; 0 leaves them as they are.
             The test part is never thinned.
         train_limit: about so many training images, every class in its share, and validation likewise; 0 for all.
-        limit: of the embedded data: only so many images a kind (the smoke preset); 0 for all.
+        limit: of the embedded data: only so many images per kind (the smoke preset); 0 for all.
         folds: parts of the cross-validation, where the source has no test part.
         fold: which of them is the test part.
         val_fraction: share held out of the training part, where the source has no validation part.
@@ -147,27 +140,19 @@ class QuadSNetDataModule(ReproDataModule):
         )
         if imbalance < 0 or train_limit < 0 or image_size < 0:
             raise InputError(f"imbalance {imbalance}, train limit {train_limit}, image size {image_size}: 0 or more")
-        self.data = data
-        self.data_root = data_root
-        self.cache_dir = cache_dir
-        self.image_size = image_size or None
-        self.colour = colour
-        self.group_pattern = group_pattern
-        self.imbalance = imbalance
-        self.train_limit = train_limit
-        self.limit = limit
-        self.folds = folds
-        self.fold = fold
-        self.val_fraction = val_fraction
+        self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
+        self.image_size, self.colour, self.group_pattern = image_size or None, colour, group_pattern
+        self.imbalance, self.train_limit, self.limit = imbalance, train_limit, limit
+        self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
         self.copies: pd.DataFrame
 
     def load_records(self) -> Records:
         """Read the images of the chosen source."""
         if self.data == "embedded":
             return embedded_records(self.cache_dir, self.limit)
-        root, channels = Path(self.data_root or ".").expanduser(), CHANNELS[self.colour]
+        root, channels = data_folder(self.data_root), CHANNELS[self.colour]
         if self.data == "folder":
-            return read_folder(root, self.image_size, channels, self.group_pattern)
+            return read_images(root, About("folder"), self.image_size, channels, self.group_pattern)
         return read_source(self.data, root, self.image_size, channels)
 
     def split(self, records: Records) -> Split:
@@ -177,16 +162,11 @@ class QuadSNetDataModule(ReproDataModule):
         return parts
 
     def _whole(self, records: Records) -> Split:
-        """Return all images in three parts, every kind and class spread evenly where we split."""
-        given = records.table["split"].to_numpy()
+        """Return all images in three parts, every kind and class spread evenly where the source has no parts."""
         strata = records.labels + len(records.classes) * records.table["cohort"].factorize()[0]
-        if not (given == "test").any():
-            return fold_split(strata, records.patients, self.folds, self.fold, self.val_fraction, SPLIT_SEED)
-        train, val, test = (np.flatnonzero(given == part) for part in PARTS)
-        if len(val) == 0:
-            kept, held = holdout(strata[train], records.patients[train], self.val_fraction, SPLIT_SEED)
-            train, val = train[kept], train[held]
-        return Split(train, val, test)
+        patients, share = records.patients, self.val_fraction
+        official = official_split(records.table["split"], strata, patients, share, SPLIT_SEED)
+        return official or fold_split(strata, patients, self.folds, self.fold, share, SPLIT_SEED)
 
     def _thinned(self, parts: Split, records: Records) -> Split:
         """Thin class 1 of training and validation, each kind of image by itself."""

@@ -1,8 +1,4 @@
-"""Records: what every source turns into and every paper starts from.
-
-In: one array and one table that a source has read and checked; out: the same, checked once more,
-so that nothing after this point asks again whether labels are integers or pixels are finite.
-"""
+"""Records: one array of images and one checked table, which every source returns and every paper starts from."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -109,5 +105,5 @@ class Records:
             if bad.any():
                 name = self.table["sample_id"].iloc[start + int(bad.argmax())]
                 raise InputError(
-                    f"data {self.name}: sample {name!r} holds NaN or infinite pixels; mend or remove that sample"
+                    f"data {self.name}: sample {name!r} holds NaN or infinite pixels; correct or remove that sample"
                 )

@@ -1,7 +1,6 @@
-"""In what order samples come, batch by batch: shuffled, balanced over clusters, or in shards for evaluation.
+"""Order samples into batches: shuffled, balanced over clusters, or in shards for evaluation.
 
-In: how many samples (with their classes and clusters), batch size, seed, rank; out: lists of positions.
-Use one as ``DataLoader(dataset, sampler=batches, batch_size=None)``: Lightning then calls ``set_epoch`` on
+Use a sampler as ``DataLoader(dataset, sampler=batches, batch_size=None)``: Lightning then calls ``set_epoch`` on
 it, and a batch is fetched by one indexing. As a ``batch_sampler`` it works too, through its ``.sampler``.
 
 The order is a pure function of (seed, epoch). ``batch_size`` is that of the *global* batch, which the ranks
@@ -21,6 +20,8 @@ from torch.utils.data import Sampler
 from medrepro.datamodules.support.errors import InputError
 
 Positions = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int64]
+COMPONENTS = 50  # assumed: the paper clusters "the CT images" and says no more
 
 
 class EpochBatchSampler(Sampler[list[int]], ABC):
@@ -116,24 +117,47 @@ class EpochBatchSampler(Sampler[list[int]], ABC):
 
 
 class RandomBatchSampler(EpochBatchSampler):
-    """Shuffled batches, every sample once an epoch: the egfr paper's "random selection" (RS, Sec. 3.3)."""
+    """Shuffled batches, every sample once per epoch: the egfr paper's "random selection" (RS, Sec. 3.3)."""
 
     def global_batches(self, epoch: int) -> list[Positions]:
         """Return a permutation of all positions, cut into batches."""
         return self._cut(np.random.default_rng([self.seed, epoch]).permutation(self.samples))
 
 
+class ShardSampler(EpochBatchSampler):
+    """Batches in order for evaluation: the ranks share the samples without padding, none is counted twice.
+
+    Ranks have equally many batches; a tail too small to give each rank a sample joins the batch before it.
+
+    Args:
+        samples: N; positions are 0 .. N-1.
+        batch_size: samples of *one rank's* batch.
+        rank: which part of each batch to yield.
+        world_size: number of ranks.
+    """
+
+    smallest_share = 1
+
+    def __init__(self, samples: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        super().__init__(samples, batch_size * world_size, 0, rank, world_size)
+
+    def global_batches(self, epoch: int) -> list[Positions]:
+        """Return all positions in order, cut into batches; every epoch is alike."""
+        del epoch
+        return self._cut(np.arange(self.samples))
+
+
 class ClusterBatchSampler(EpochBatchSampler):
     """Batches that draw from every cluster of every class: the egfr paper's "batch training" (BT, Table 1).
 
-    ``proportional`` (Sec. 3.2, Table 1 step 4): without replacement, every sample once an epoch, and every
+    ``proportional`` (Sec. 3.2, Table 1 step 4): without replacement, every sample once per epoch, and every
     batch within one sample of the groups' proportions. ``equal`` (the other reading of Table 1 step 2):
     the same number from every group; smaller groups repeat, and the epoch ends when the largest is used up.
 
     Args:
         labels: class of each sample (N,).
         clusters: cluster of each sample within its class (N,).
-        batch_size: n_b, at least one a group; a multiple of the number of groups for ``equal``.
+        batch_size: n_b, at least one per group; a multiple of the number of groups for ``equal``.
         allocation: how a batch's seats are given to groups.
         seed: with the epoch, it fixes the order.
         rank: which part of each batch to yield.
@@ -223,48 +247,19 @@ def _largest_remainder(counts: npt.NDArray[np.int64], seats: int) -> npt.NDArray
 
 
 def _cycled(group: Positions, length: int, rng: np.random.Generator) -> Positions:
-    """Return ``length`` draws: the whole group shuffled, then shuffled anew, as often as needed."""
+    """Return ``length`` draws: the whole group shuffled, then shuffled again, as often as needed."""
     rounds = -(-length // len(group))
     return np.concatenate([rng.permutation(group) for _ in range(rounds)])[:length]
 
 
-def _paired(labels: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _paired(labels: Labels, clusters: Labels) -> npt.NDArray[np.int64]:
     if labels.ndim != 1 or labels.shape != clusters.shape:
         raise InputError(f"labels {labels.shape} and clusters {clusters.shape} must be two lists of equal length")
     return np.stack([labels, clusters], axis=1)
 
 
-class ShardSampler(EpochBatchSampler):
-    """Batches in order for evaluation: the ranks share the samples without padding, none is counted twice.
-
-    Ranks have equally many batches; a tail too small to give each rank a sample joins the batch before it.
-
-    Args:
-        samples: N; positions are 0 .. N-1.
-        batch_size: samples of *one rank's* batch.
-        rank: which part of each batch to yield.
-        world_size: number of ranks.
-    """
-
-    smallest_share = 1
-
-    def __init__(self, samples: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        super().__init__(samples, batch_size * world_size, 0, rank, world_size)
-
-    def global_batches(self, epoch: int) -> list[Positions]:
-        """Return all positions in order, cut into batches; every epoch is alike."""
-        del epoch
-        return self._cut(np.arange(self.samples))
-
-
-COMPONENTS = 50  # assumed: the paper clusters "the CT images" and says no more
-
-
 def cluster_within_classes(
-    images: npt.NDArray[np.generic],
-    labels: npt.NDArray[np.int64],
-    groups: int = 3,  # Sec. 3.2
-    seed: int = 0,
+    images: npt.NDArray[np.generic], labels: Labels, groups: int = 3, seed: int = 0
 ) -> npt.NDArray[np.int64]:
     """Cluster the images of each class by K-means on the principal components of their pixels.
 
@@ -274,7 +269,7 @@ def cluster_within_classes(
     Args:
         images: (N, ...) in any units, the same for all.
         labels: (N,) class of each image.
-        groups: clusters a class.
+        groups: clusters per class; 3 in the paper (Sec. 3.2).
         seed: of K-means' starts and the randomised decomposition.
 
     Returns:

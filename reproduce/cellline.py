@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 try:
     from medrepro.reproduce import command as _cli
     from medrepro.reproduce.plan.options import Options
-    from medrepro.reproduce.plan.paper import Command, Job
+    from medrepro.reproduce.plan.paper import Job, Paper
 except ModuleNotFoundError as error:
     sys.exit(
         f"medrepro is not installed in this Python ({error}): run `make cellline`, or `pip install -e .` in its folder"
@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from medrepro.reproduce.plan.cell import Cell
-    from medrepro.reproduce.run.training import Outcome
+    from medrepro.reproduce.run.outcome import Outcome
 
 
 def classes() -> tuple[type, type]:
@@ -89,7 +89,7 @@ TARGETS = {
 }
 
 
-COMMAND = Command(
+PAPER = Paper.unconverted(
     key="cellline",
     title="Cancer cell line authentication by transfer learning (Mzurikwao et al. 2020).",
     targets=TARGETS,
@@ -101,6 +101,9 @@ COMMAND = Command(
     },
     job=plan,
     classes=classes,
+    reasons={
+        "figure 2": "a drawing of the pilot classification; Table 2 lists its strategies",
+    },
     citations=(
         (
             "paper",
@@ -126,7 +129,7 @@ def main(args: list[str] | None = None) -> int:
         from medrepro.reproduce.papers.cellline.authenticate import main as authenticate
 
         return authenticate(words)
-    return _cli.main(COMMAND, args)
+    return _cli.main(PAPER, args)
 
 
 if __name__ == "__main__":

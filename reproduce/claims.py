@@ -11,13 +11,13 @@ from pathlib import Path
 
 try:
     from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
     from medrepro.reproduce.checks.audit import audit
     from medrepro.reproduce.evaluation.judge import judge_paper
     from medrepro.reproduce.plan.identity import code_sha256
     from medrepro.reproduce.printed.claims import read_ledger
     from medrepro.reproduce.printed.load import KEYS
     from medrepro.reproduce.report.claims import Ledger, headline, markdown, page, show
-    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 

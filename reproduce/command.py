@@ -1,15 +1,15 @@
-"""The command line all papers share: from words to :class:`Options`, and from options to a report.
+"""The command line that all papers share: from words to :class:`Options`, and from options to a report.
 
-In: ``sys.argv`` or a list; out: result files, a table on the terminal, ``report.html``, an exit code. Importing this
-file loads neither torch nor Lightning: ``--help`` and a mistyped flag answer at once.
+Importing this file loads neither torch nor Lightning: ``--help`` and a mistyped flag answer at once.
 """
 
 import inspect
 import os
+import pkgutil
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +19,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from medrepro.datamodules.support.cache import writable_folder
 from medrepro.datamodules.support.errors import InputError, ended_early
 from medrepro.reproduce.plan.options import Options, slug
-from medrepro.reproduce.plan.paper import Command, plan_job
+from medrepro.reproduce.plan.paper import Paper, load, plan_job
 from medrepro.reproduce.run.ranks import checked_place
 from medrepro.reproduce.run.storage import ALLOWED, HEARTBEAT, check_storage, without_password
 from medrepro.reproduce.run.wandb_cells import check_wandb
@@ -43,15 +43,15 @@ class _Parser(ArgumentParser):
         raise SystemExit(2)
 
 
-def build_parser(command: Command, heavy: bool) -> _Parser:
+def build_parser(paper: Paper, heavy: bool) -> _Parser:
     """Return the parser; with ``heavy`` also the arguments of the module and datamodule classes (imports torch)."""
     parser = _Parser(
-        prog=f"reproduce/{command.key}.py",
-        description=command.title,
-        epilog=_targets_help(command),
+        prog=f"reproduce/{paper.key}.py",
+        description=paper.title,
+        epilog=_targets_help(paper),
         default_env=False,
     )
-    names = {kind: _named(command, kind) for kind in ("table", "figure", "study")}
+    names = {kind: _named(paper, kind) for kind in ("table", "figure", "study")}
     what = parser.add_argument_group("what to reproduce")
     for kind, found in names.items():
         if found:
@@ -63,15 +63,15 @@ def build_parser(command: Command, heavy: bool) -> _Parser:
     what.add_argument("--epochs", type=int, help="epochs a cell; default: the preset's")
     what.add_argument("--split", default="patient", help="patient, or image (leaky: only to measure what it inflates)")
     data = parser.add_argument_group("data")
-    data.add_argument("--data", default=next(iter(command.data)), help=f"one of: {', '.join(command.data)}")
+    data.add_argument("--data", default=next(iter(paper.data)), help=f"one of: {', '.join(paper.data)}")
     data.add_argument("--data-root", type=str, help="folder that holds the data; default: MEDREPRO_DATA")
     data.add_argument("--cache-dir", type=str, help="where computed data are kept; default: MEDREPRO_CACHE")
-    for flag, text in command.flags.items():
+    for flag, text in paper.flags.items():
         data.add_argument(f"--{flag}", type=str, help=text)
     _add_machine(parser.add_argument_group("machine"))
     _add_output(parser.add_argument_group("output"))
     if heavy:
-        module, datamodule = command.classes()
+        module, datamodule = paper.classes()
         parser.add_class_arguments(module, "module", help="the paper's module", as_group=True)
         parser.add_class_arguments(datamodule, "datamodule", help="its data", as_group=True)
     parser.add_argument("--config", action=ActionConfigFile, help="YAML with any of these options; see --print_config")
@@ -102,15 +102,15 @@ def _add_output(group: Any) -> None:
     group.add_argument("--quiet", action="store_true", help="print the path of the report only")
 
 
-def _named(command: Command, kind: str) -> list[str]:
-    return [target.split(" ", 1)[1] for target in command.targets if target.startswith(kind)]
+def _named(paper: Paper, kind: str) -> list[str]:
+    return [target.split(" ", 1)[1] for target in paper.offered if target.startswith(kind)]
 
 
-def _targets_help(command: Command) -> str:
-    return "regenerates: " + "; ".join(f"--{target}: {text}" for target, text in command.targets.items())
+def _targets_help(paper: Paper) -> str:
+    return "regenerates: " + "; ".join(f"--{name}: {target.help}" for name, target in paper.offered.items())
 
 
-def parse(command: Command, args: list[str] | None) -> list[Options]:
+def parse(paper: Paper, args: list[str] | None) -> list[Options]:
     """Return the options of each target asked for; one unless ``--table all``.
 
     Raises:
@@ -118,35 +118,35 @@ def parse(command: Command, args: list[str] | None) -> list[Options]:
     """
     words = sys.argv[1:] if args is None else args
     heavy = any(word.startswith(HEAVY) for word in words)
-    parser = build_parser(command, heavy)
+    parser = build_parser(paper, heavy)
     try:
         chosen = parser.parse_args(words)
     except (UnicodeDecodeError, RecursionError) as error:
         parser.error(f"--config: not a YAML file of options ({type(error).__name__})")
     given = parser.parse_args(words, defaults=False) if heavy else chosen
     try:
-        targets = _targets(command, chosen)
-        shared = _options(command, chosen, words)
-        memory = _channels_last(command, chosen.channels_last)
+        targets = _targets(paper, chosen)
+        shared = _options(paper, chosen, words)
+        memory = _channels_last(paper, chosen.channels_last)
     except InputError as error:
         parser.error(str(error))
     changed = {name: _changed(parser, chosen, given, name) if heavy else {} for name in ("module", "datamodule")}
     changed["module"] |= memory
     return [
-        Options(**{**shared, "target": target, "out": _out(chosen, command, target), **changed}) for target in targets
+        Options(**{**shared, "target": target, "out": _out(chosen, paper, target), **changed}) for target in targets
     ]
 
 
-def _targets(command: Command, chosen: Namespace) -> list[str]:
+def _targets(paper: Paper, chosen: Namespace) -> list[str]:
     asked = [(kind, chosen.get(kind)) for kind in ("table", "figure", "study") if chosen.get(kind) is not None]
     if len(asked) > 1:
         raise InputError("choose one of --table, --figure and --study")
     if not asked:
-        return [next(iter(command.targets))]
+        return [next(iter(paper.offered))]
     kind, name = asked[0]
     if (kind, name) == ("table", "all"):
-        return [f"table {found}" for found in _named(command, "table")]
-    _check(f"--{kind}", name, _named(command, kind))
+        return [f"table {found}" for found in _named(paper, "table")]
+    _check(f"--{kind}", name, _named(paper, kind))
     return [f"{kind} {name}"]
 
 
@@ -155,9 +155,9 @@ def _check(flag: str, value: object, allowed: Sequence[str]) -> None:
         raise InputError(f"{flag} {value}: not known; allowed: {', '.join(allowed)}")
 
 
-def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str, Any]:
+def _options(paper: Paper, chosen: Namespace, words: list[str]) -> dict[str, Any]:
     _check("--preset", chosen.preset, PRESETS)
-    _check("--data", chosen.data, list(command.data))
+    _check("--data", chosen.data, list(paper.data))
     _check("--precision", chosen.precision, PRECISIONS)
     _check("--wandb", chosen.wandb, WANDB)
     _check("--split", chosen.split, ("patient", "image"))
@@ -175,35 +175,35 @@ def _options(command: Command, chosen: Namespace, words: list[str]) -> dict[str,
     special = {"command", "target", "out", "named_out", "module", "datamodule", "flags", "data_root", "seeds"}
     names = {item.name for item in fields(Options)} - special
     values = {name: value for name, value in vars(chosen.clone()).items() if name in names}
-    given = {flag: chosen.get(flag.replace("-", "_")) for flag in command.flags}
+    given = {flag: chosen.get(flag.replace("-", "_")) for flag in paper.flags}
     seeds = tuple(chosen.seeds) if chosen.seeds else None
     return {
         **values,
         "data_root": root,
         "seeds": seeds,
         "wandb_tags": tuple(chosen.wandb_tags),
-        "command": without_password(f"python reproduce/{command.key}.py {shlex.join(words)}".strip()),
+        "command": without_password(f"python reproduce/{paper.key}.py {shlex.join(words)}".strip()),
         "named_out": bool(chosen.out),
         "flags": {flag: word for flag, word in given.items() if word is not None},
     }
 
 
-def _channels_last(command: Command, word: str | None) -> dict[str, Any]:
+def _channels_last(paper: Paper, word: str | None) -> dict[str, Any]:
     """Return the module's argument for ``--channels-last``; the classes are imported only if it was given."""
     if word is None:
         return {}
     _check("--channels-last", word, ("on", "off"))
-    module = command.classes()[0]
+    module = paper.classes()[0]
     if "channels_last" not in inspect.signature(module).parameters:
         raise InputError(f"--channels-last: {module.__name__} decides it by itself, as NHWC is for 2-D images only")
     return {"channels_last": word == "on"}
 
 
-def _out(chosen: Namespace, command: Command, target: str) -> str:
+def _out(chosen: Namespace, paper: Paper, target: str) -> str:
     if chosen.out:
         return str(chosen.out)
-    parts = [command.key, slug(target), chosen.preset]
-    parts += [chosen.data] if chosen.data != next(iter(command.data)) else []
+    parts = [paper.key, slug(target), chosen.preset]
+    parts += [chosen.data] if chosen.data != next(iter(paper.data)) else []
     parts += ["leaky"] if chosen.split == "image" else []
     return str(Path("runs") / "-".join(parts))
 
@@ -222,17 +222,38 @@ def _changed(parser: _Parser, chosen: Namespace, given: Namespace, group: str) -
     return {name: value for name, value in values.items() if value != usual.get(name)}
 
 
-def main(command: Command, args: list[str] | None = None) -> int:
+def main_of(key: str, **special: str) -> Callable[..., int]:
+    """Return the ``main`` of a paper's script.
+
+    Args:
+        key: the paper.
+        special: words that are a command of their own: ``predict="module:function"`` takes all of a line with
+            ``--predict``.
+    """
+
+    def run(args: list[str] | None = None) -> int:
+        """Run the command with ``args`` (default: the shell's); see :func:`main`."""
+        words = sys.argv[1:] if args is None else args
+        given = {word.partition("=")[0] for word in words}
+        for name, function in special.items():
+            if f"--{name}" in given:
+                return int(pkgutil.resolve_name(function)(words))
+        return main(load(key), words)
+
+    return run
+
+
+def main(paper: Paper, args: list[str] | None = None) -> int:
     """Run a paper's command: what shell, tests, sweeps and notebooks call.
 
     Returns:
         0. Bad input, found anywhere, is one line on stderr and ``SystemExit(2)``; Ctrl-C is ``SystemExit(130)``.
     """
     try:
-        for options in parse(command, args):
-            _run_told(command, options)
+        for options in parse(paper, args):
+            _run_or_explain(paper, options)
     except (InputError, FileNotFoundError, PermissionError) as error:
-        print(f"reproduce/{command.key}.py: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"reproduce/{paper.key}.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print(
@@ -243,14 +264,14 @@ def main(command: Command, args: list[str] | None = None) -> int:
     return 0
 
 
-def _run_told(command: Command, options: Options) -> None:
+def _run_or_explain(paper: Paper, options: Options) -> None:
     try:
-        run_job(command, options)
+        run_job(paper, options)
     except EOFError as error:
         raise InputError(ended_early(error, options.data_root)) from error
 
 
-def run_job(command: Command, options: Options) -> Path:
+def run_job(paper: Paper, options: Options) -> Path:
     """Run what is missing for one table, then render it: terminal, HTML and Markdown from the result files alone.
 
     Started by torchrun or SLURM, every process comes here; the first alone prints and renders.
@@ -259,15 +280,16 @@ def run_job(command: Command, options: Options) -> Path:
     place = checked_place(options.devices, options.num_nodes)
     check_wandb(options.wandb)
     out = writable_folder(Path(options.out), "--out")
-    job = plan_job(command, options)
+    job = plan_job(paper, options)
     from medrepro.reproduce.report.terminal import Progress
     from medrepro.reproduce.run import experiment as _experiment
 
     cells = [cell for one in (*job.before, job) for cell in one.cells]
     plan = _experiment.plan(cells)
+    count = len(plan.todo) + len(plan.reused)
     if plan.todo and job.prepare is not None:
         job.prepare()
-    with Progress(cells=len(cells), reused=len(plan.reused), quiet=options.quiet or not place.is_first) as progress:
+    with Progress(cells=count, reused=len(plan.reused), quiet=options.quiet or not place.is_first) as progress:
         if options.storage or options.workers:
             from medrepro.reproduce.run.shared import run_shared
 
@@ -278,4 +300,6 @@ def run_job(command: Command, options: Options) -> Path:
         return out
     from medrepro.reproduce.report.publish import publish
 
-    return publish(command, options, job, out, trained=len(plan.todo), seconds=time.monotonic() - started)
+    return publish(
+        paper, options, job, out, trained=len(plan.todo), reused=len(plan.reused), seconds=time.monotonic() - started
+    )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 try:
     from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
     from medrepro.datamodules.support.errors import InputError
-    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 try:
     from medrepro.datamodules.support.cache import atomic_write, writable_folder
+    from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
     from medrepro.reproduce import audit, claims
-    from medrepro.reproduce.evaluation.coverage import blanks, read_index, summary
+    from medrepro.reproduce.evaluation.coverage import blanks, printed_targets, summary
     from medrepro.reproduce.evaluation.text import duration
     from medrepro.reproduce.printed.load import KEYS, load_paper
-    from medrepro.reproduce.report.html import plain_page
-    from medrepro.reproduce.report.terminal import OneLineParser, guarded, plain_console
+    from medrepro.reproduce.report.plain_page import plain_page
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def check(keys: list[str], results: Path, folder: Path) -> int:
     """List every row of every listed table without a committed result; 1 if one has no reason to be blank."""
-    listed = [one for one in read_index() if one.key in keys]
+    listed = [one for one in printed_targets() if one.key in keys]
     offered = [one for one in listed if not one.reason]
     found = {f"{one.key} {one.target}": blanks(one, results, folder) for one in offered}
     for blank in (blank for rows in found.values() for blank in rows):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 try:
     from medrepro.reproduce import command as _cli
     from medrepro.reproduce.plan.options import Options
-    from medrepro.reproduce.plan.paper import Command, Job
+    from medrepro.reproduce.plan.paper import Job, Paper
 except ModuleNotFoundError as error:
     sys.exit(
         f"medrepro is not installed in this Python ({error}): run `make egfr`, or `pip install -e .` in its folder"
@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from medrepro.reproduce.plan.cell import Cell
-    from medrepro.reproduce.run.training import Outcome
+    from medrepro.reproduce.run.outcome import Outcome
 
 
 def classes() -> tuple[type, type]:
@@ -48,7 +48,7 @@ def plan(options: Options) -> Job:
     return job(options)
 
 
-COMMAND = Command(
+PAPER = Paper.unconverted(
     key="segradcam",
     title="3-D squeeze-and-excitation network with Grad-CAM++ for lung nodules (Joshua et al. 2021).",
     targets={
@@ -77,6 +77,16 @@ COMMAND = Command(
         "luna16": "folder with LUNA16's seriesuids.csv, for --table population",
         "explain": "a CT volume of yours, with --point z,y,x and --checkpoint model.ckpt: explain a nodule in it",
     },
+    reasons={
+        "figure 1": "two example nodules; Figure 11 shows ours",
+        "figure 2": "a graph of literature",
+        "figure 3": "a drawing of the method",
+        "figure 4": "a drawing of the SE block; tested against its formula",
+        "figure 5": "a drawing of the network; Table 2 lists ours",
+        "figure 6": "a drawing of the network; Table 2 lists ours",
+        "figure 7": "a drawing of the architecture",
+        "figure 8": "example images of nodules and non-nodules; non-nodules take no part",
+    },
     citations=(
         (
             "paper",
@@ -96,7 +106,7 @@ def main(args: list[str] | None = None) -> int:
         from medrepro.reproduce.papers.segradcam.explain_volume import main as explain
 
         return explain(words)
-    return _cli.main(COMMAND, args)
+    return _cli.main(PAPER, args)
 
 
 if __name__ == "__main__":

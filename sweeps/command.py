@@ -5,7 +5,6 @@ folder, and an answer on the terminal. The same command on another machine joins
 """
 
 import argparse
-import importlib
 import os
 import shlex
 import sys
@@ -18,11 +17,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from medrepro.datamodules.support.cache import atomic_write, writable_folder
+from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Command, Job
-from medrepro.reproduce.report.terminal import OneLineParser, guarded
+from medrepro.reproduce.plan.paper import Job, Paper, load
 from medrepro.reproduce.run.queue import Queue
 from medrepro.reproduce.run.storage import HEARTBEAT, Address, without_password
 from medrepro.reproduce.run.workers import Device, Watcher, run_workers
@@ -66,8 +65,8 @@ def main(key: str, studies: Mapping[str, Study], args: list[str] | None = None) 
 
 
 def _run(study: Study, chosen: argparse.Namespace, words: list[str]) -> int:
-    command: Command = importlib.import_module(f"medrepro.reproduce.{study.key}").COMMAND
-    options = _options(command, study, chosen, words)
+    paper = load(study.key)
+    options = _options(paper, study, chosen, words)
     out = writable_folder(Path(options.out), "--out")
     address = Address(
         chosen.storage or f"sqlite:///{out / 'study.db'}", chosen.name or out.name, chosen.heartbeat, study.direction
@@ -83,7 +82,7 @@ def _run(study: Study, chosen: argparse.Namespace, words: list[str]) -> int:
     _work(queue, study, chosen, options, address)
     _tell(queue, study, options, out, address)
     if study.answer is not None and len(queue.trials(TrialState.COMPLETE)) >= len(study.points()):
-        _answer(study.answer, command, options, out, time.monotonic() - started)
+        _answer(study.answer, paper, options, out, time.monotonic() - started)
     return 0
 
 
@@ -92,16 +91,16 @@ def _amount(study: Study, trials: int | None) -> tuple[int, list[dict[str, Any]]
     return (trials or (len(points) if study.grid else study.trials)), points
 
 
-def _options(command: Command, study: Study, chosen: argparse.Namespace, words: list[str]) -> Options:
+def _options(paper: Paper, study: Study, chosen: argparse.Namespace, words: list[str]) -> Options:
     for name in ("trials", "workers", "heartbeat", "epochs", "folds"):
         value = getattr(chosen, name)
         if value is not None and value < 1:
             raise InputError(f"--{name} {value}: must be at least 1")
     if study.grid and (chosen.trials or 0) > len(study.points()):
         raise InputError(f"--trials {chosen.trials}: the grid of study {study.name} has {len(study.points())} points")
-    data = chosen.data or next(iter(command.data))
-    if data not in command.data:
-        raise InputError(f"--data {data}: not known; allowed: {', '.join(command.data)}")
+    data = chosen.data or next(iter(paper.data))
+    if data not in paper.data:
+        raise InputError(f"--data {data}: not known; allowed: {', '.join(paper.data)}")
     root = chosen.data_root or os.environ.get("MEDREPRO_DATA") if data != "embedded" else None
     if data != "embedded" and (root is None or not Path(root).expanduser().is_dir()):
         raise InputError(f"--data {data} needs --data-root DIR (or MEDREPRO_DATA); found {root}")
@@ -145,9 +144,7 @@ def _work(queue: Queue, study: Study, chosen: argparse.Namespace, options: Optio
 
     over = {trial.number for trial in queue.trials() if trial.state.is_finished()}
     task = TrialTask(study.key, study.name, options, chosen.sampler, chosen.pruner, chosen.sampler_seed)
-    length = sum(
-        cell.config["train"]["epochs"] for cell in study.trial_cells(options, _somewhere(study))
-    )  # the same for all trials
+    length = sum(cell.epochs or 0 for cell in study.trial_cells(options, _somewhere(study)))  # the same for all trials
 
     def describe(trial: FrozenTrial) -> tuple[str, str, int] | None:
         label = ", ".join(f"{name.partition('.')[2]} {_short(value)}" for name, value in trial.params.items())
@@ -198,9 +195,9 @@ def _tell(queue: Queue, study: Study, options: Options, out: Path, address: Addr
     print(f"look     optuna-dashboard {shlex.quote(without_password(address.url))}")
 
 
-def _answer(answer: Callable[[Options], Job], command: Command, options: Options, out: Path, seconds: float) -> None:
+def _answer(answer: Callable[[Options], Job], paper: Paper, options: Options, out: Path, seconds: float) -> None:
     """Show the table whose cells the grid has run, with its intervals; it took no part in choosing."""
     from medrepro.reproduce.report.publish import publish
 
     job = answer(options)
-    publish(command, options, job, out, trained=len(job.cells), seconds=seconds)
+    publish(paper, options, job, out, trained=len(job.cells), seconds=seconds)

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from medrepro.reproduce.papers.egfr import studies as figures
-from medrepro.reproduce.papers.egfr.paper import SEEDS, Recipe, cells, preparation
+from medrepro.reproduce.papers.egfr.protocol import PRESETS, PROTOCOL, preparation
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.protocol import Variant
 from medrepro.sweeps.command import main as run
 from medrepro.sweeps.study import Range, Study, numbers
 
@@ -38,8 +39,8 @@ def batch_row(chosen: Mapping[str, Any]) -> str:
 def loss_cells(options: Options, row: str) -> tuple[Cell, ...]:
     """Return ResNet-MLB's cells, with whatever the options change."""
     backbone = "resnet34" if options.preset == "paper" else "resnet18"
-    recipe = Recipe(row, "ResNet-MLB", {"backbone": backbone, "loss": "ml"}, {"batches": "bt"})
-    return cells(options, "sweep-loss", [recipe])
+    variant = Variant(row, "ResNet-MLB", {"backbone": backbone, "loss": "ml"}, {"batches": "bt"})
+    return PROTOCOL.cells(options, "sweep-loss", [variant])
 
 
 def prepare(options: Options) -> object:
@@ -58,7 +59,7 @@ STUDIES = {
             cells=batch_cells,
             row=batch_row,
             grid=True,
-            seeds=SEEDS,
+            seeds={name: preset.seeds for name, preset in PRESETS.items()},
             prepare=prepare,
             answer=figure5,
         ),

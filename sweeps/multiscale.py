@@ -22,6 +22,7 @@ from optuna.distributions import FloatDistribution
 from scipy.stats import norm
 
 from medrepro.datamodules.support.cache import atomic_write
+from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.papers.multiscale.ensemble import (
     STEP,
@@ -36,7 +37,6 @@ from medrepro.reproduce.papers.multiscale.ensemble import (
 from medrepro.reproduce.papers.multiscale.paper import Recipe, cells, preparation
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.report.terminal import OneLineParser, guarded
 from medrepro.sweeps.command import main as run
 from medrepro.sweeps.study import Range, Study
 

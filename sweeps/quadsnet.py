@@ -5,16 +5,17 @@
 
 import sys
 
-from medrepro.reproduce.papers.quadsnet.paper import Recipe, cells, preparation
+from medrepro.reproduce.papers.quadsnet.protocol import PROTOCOL, preparation
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.protocol import Variant
 from medrepro.sweeps.command import main as run
 from medrepro.sweeps.study import Range, Study
 
 
 def margin_cells(options: Options, row: str) -> tuple[Cell, ...]:
     """Return QuadSNet's cells, with whatever the options change."""
-    return cells(options, "sweep-margins", [Recipe(row, "QuadSNet")])
+    return PROTOCOL.cells(options, "sweep-margins", [Variant(row, "QuadSNet")])
 
 
 def prepare(options: Options) -> object:

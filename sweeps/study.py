@@ -24,6 +24,7 @@ from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
 from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.queue import Queue
 from medrepro.reproduce.run.storage import Address
 from medrepro.reproduce.run.workers import Report, Stop
@@ -244,10 +245,10 @@ class TrialTask:
         cells = study.trial_cells(self.options, {axis.name: axis.suggest(trial) for axis in study.space})
         values: list[float] = []
         for number, cell in enumerate(cells):
-            epochs = cell.config["train"]["epochs"]
+            epochs = cell.epochs or 0
             if cell.finished() is None:
                 with self._watched(trial, study.monitor) if number == 0 else nullcontext():
-                    execute(cell, _after(number * epochs, report), stop)
+                    execute(cell, Context(_after(number * epochs, report), stop))
             values.append(score(cell, study.monitor))
             trial.set_user_attr("values", values)
             if number + 1 < len(cells):
@@ -259,10 +260,10 @@ class TrialTask:
     def _watched(self, trial: Trial, monitor: str) -> AbstractContextManager[None]:
         if self.pruner == "none":
             return nullcontext()
-        from medrepro.reproduce.run.callbacks import bringing
+        from medrepro.reproduce.run.callbacks import extra_callbacks
 
         callback: Callback = PruningCallback(trial, monitor)
-        return bringing(callback)
+        return extra_callbacks(callback)
 
 
 class PruningCallback(Callback):

@@ -13,7 +13,7 @@ from tests._bucket import Bucket
 from tests._malformed import Case, Place, Words, tarred, zipped
 from tests._server import Server
 
-COMMAND = "medrepro.datamodules.download"
+COMMAND = "medrepro.datamodules.download.__main__"
 PART = (".toy.bin.part", ".toy.bin.note")
 ARCHIVE = ("toy.bin",)
 ENTITIES = '<!DOCTYPE x [<!ENTITY a "a">]><x>&a;</x>'

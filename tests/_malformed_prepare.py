@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tests._malformed import Case, Place, Words
 
-PREPARE = "medrepro.datamodules.prepare"
+PREPARE = "medrepro.datamodules.prepare.__main__"
 Hu = npt.NDArray[np.int16]
 HEAD = "scan,patient_id,label,z_mm,y_mm,x_mm\n"
 COHORTS = "scan,patient_id,label,cohort,z_mm,y_mm,x_mm\n"
@@ -25,15 +25,9 @@ def scan(slices: int = 16) -> Hu:
 
 def series(folder: Path, hu: Hu | None = None, spacing: tuple[float, float, float] = (2.0, 0.8, 0.8)) -> list[Path]:
     """A DICOM series; returns its files from the feet up."""
-    import pydicom
+    from tests.datamodules._ct_series import write_ct
 
-    from tests.datamodules._dicom import write_series
-
-    write_series(folder, scan() if hu is None else hu, spacing)
-    found = list(folder.glob("*.dcm"))
-    for path in found:
-        edit(path, Modality="CT")
-    return sorted(found, key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2]))
+    return write_ct(folder, scan() if hu is None else hu, spacing)
 
 
 def edit(path: Path, **values: object) -> None:
@@ -220,7 +214,7 @@ CASES = (
     Case("an unknown kind", PREPARE, lambda p: prepare(p, "nothing"), "invalid choice: 'nothing'"),
     Case("crops of 9 voxels", PREPARE, lambda p: prepare(p, "folder", "--size", "9"), "multiples of 8"),
     Case("crops of nan mm", PREPARE, lambda p: prepare(p, "folder", "--spacing", "nan"), "0.1 to 10 mm"),
-    Case("a table without columns", PREPARE, samples("a", head="scan\n"), r"lacks \['patient_id', 'label'\]"),
+    Case("a table without columns", PREPARE, samples("a", head="scan\n"), "lacks the columns patient_id, label"),
     Case("a table without rows", PREPARE, samples(), "0 rows"),
     Case("a table of bytes", PREPARE, of_bytes, "not a CSV table"),
     Case("a patient in two cohorts", PREPARE, in_both, "'P1' is in the cohorts test and train"),

@@ -1,15 +1,12 @@
-"""The house: one key, one name in every folder; each printed table listed; documents current; packages shipped."""
+"""The house: one key, one name in every folder; each printed table a target; documents current; packages shipped."""
 
-import importlib
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
-from medrepro.reproduce.plan.cell import KEYS
+from medrepro.reproduce.papers import KEYS
 from medrepro.reproduce.plan.identity import ROOT
+from medrepro.reproduce.plan.paper import Reason, load
 from medrepro.reproduce.printed.load import load_paper
 from medrepro.reproduce.report import documents as _render
 
@@ -21,35 +18,19 @@ FOLDERS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def index() -> dict[str, dict[str, dict[str, dict[str, str]]]]:
-    loaded: dict[str, dict[str, dict[str, dict[str, str]]]] = yaml.safe_load(
-        (ROOT / "reproduce" / "papers" / "index.yaml").read_text()
-    )
-    return loaded
-
-
 @pytest.mark.parametrize("key", KEYS)
 def test_one_key_one_name_in_every_folder(key: str) -> None:
-    assert len(KEYS) == 5
     missing = [path.format(key) for path in FOLDERS if not (ROOT / path.format(key)).is_file()]
     assert missing == []
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_printed_table_has_a_command_or_a_reason(
-    key: str, index: dict[str, dict[str, dict[str, dict[str, str]]]]
-) -> None:
-    assert len(KEYS) == 5
-    listed = index[key]["tables"]
-    assert set(load_paper(key).tables) <= set(listed), "a printed table is not in reproduce/papers/index.yaml"
-    targets = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND.targets
-    for entry in [*listed.values(), *index[key]["figures"].values()]:
-        assert set(entry) in ({"command"}, {"reason"})
-        if "command" in entry:
-            match = re.search(rf"reproduce/{key}\.py --(table|figure|study) (\S+)", entry["command"])
-            assert match is not None, entry
-            assert f"{match[1]} {match[2]}" in targets, entry
+def test_every_printed_table_has_a_target_or_a_reason(key: str) -> None:
+    targets = load(key).targets
+    assert {f"table {name}" for name in load_paper(key).tables} <= set(targets), "a printed table has no target"
+    for name, target in targets.items():
+        assert name.split(" ")[0] in ("table", "figure", "study")
+        assert target.text if isinstance(target, Reason) else target.help
 
 
 def test_documents_are_rendered_from_the_committed_results() -> None:
@@ -62,16 +43,11 @@ def test_documents_are_rendered_from_the_committed_results() -> None:
         )
 
 
-def test_every_package_is_listed_once() -> None:
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+def test_every_folder_of_code_is_a_package() -> None:
+    """setup.py lists the packages by their __init__ files: a folder without one would be missing from the wheel."""
     tops = ("datamodules", "lightning_modules", "reproduce", "sweeps")
-    found = [
-        ".".join(path.relative_to(ROOT).parts)
-        for top in tops
-        for path in [ROOT / top, *(ROOT / top).rglob("*")]
-        if path.is_dir() and any(path.glob("*.py"))
-    ]
-    assert sorted(listed) == sorted(found)
+    folders = {path.parent for top in tops for path in (ROOT / top).rglob("*.py")}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 
 def test_sizes_of_files() -> None:

@@ -15,6 +15,7 @@ import pytest
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.run import experiment as _experiment
 from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.outcome import Context
 from tests._malformed import Case, Place
 from tests._malformed_downloads import CASES as DOWNLOADS
 from tests._malformed_models import CASES as MODELS
@@ -26,7 +27,7 @@ CASES = (*TABLES, *DOWNLOADS, *SCANS, *MODELS)
 
 def in_process(todo: Sequence[Cell], jobs: int, observer: object) -> None:
     for cell in todo:
-        execute(cell, lambda done, detail: None, lambda: False)
+        execute(cell, Context())
 
 
 @pytest.fixture

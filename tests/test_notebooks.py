@@ -7,7 +7,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from medrepro.reproduce.plan.cell import KEYS
+from medrepro.reproduce.papers import KEYS
 from medrepro.reproduce.plan.identity import ROOT
 
 

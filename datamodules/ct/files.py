@@ -1,13 +1,13 @@
-"""One CT scan from one file: NIfTI by nibabel, NRRD and MetaImage (LUNA16's ``.mhd``) by SimpleITK.
+"""Read one CT scan from one file: NIfTI by nibabel, NRRD and MetaImage by SimpleITK, and numpy arrays.
 
-In: a path; out: :class:`~medrepro.datamodules.ct.volume.CT` with the axes of the file. NIfTI counts towards the right
-and the front,
-ITK as DICOM does; both come out in mm (z, y, x) towards head, back and left.
+A scan comes out with the axes of its file. NIfTI counts towards the right and the front, ITK as DICOM does; both come
+out in mm (z, y, x) towards head, back and left.
 """
 
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
+from zipfile import BadZipFile
 
 import nibabel as nib
 import numpy as np
@@ -16,14 +16,25 @@ import SimpleITK
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
-from medrepro.datamodules.ct.volume import CT, MAX_VOXELS, Floats, checked_geometry, checked_hu
+from medrepro.datamodules.ct.volume import (
+    CT,
+    MAX_VOXELS,
+    OFF_LINE_MM,
+    Floats,
+    Triple,
+    checked_geometry,
+    checked_hu,
+    even_step,
+)
 from medrepro.datamodules.support.errors import InputError, one_line
 
-BROKEN = (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, KeyError, OverflowError, zlib.error)
+BROKEN = (
+    BadZipFile, EOFError, HeaderDataError, ImageFileError, KeyError, MemoryError, NotImplementedError, OSError,
+    OverflowError, TypeError, ValueError, zlib.error,
+)  # fmt: skip  # what nibabel, numpy and their decoders raise on damaged files
 MM = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 HEADER_BYTES = 1 << 16
 OTHER_FILE = ("ElementDataFile", "data file", "datafile")  # MetaImage; NRRD, spelt both ways
-
 
 Loaded = tuple[npt.NDArray[np.generic], Floats, Floats]
 
@@ -47,6 +58,37 @@ def read_itk(path: Path) -> CT:
     """
     values, origin, steps = load_itk(path)
     return CT(checked_hu(values, str(path)), origin, steps, series_uid=path.stem)
+
+
+def read_numpy(path: Path, spacing: Triple = (1.0, 1.0, 1.0)) -> CT:
+    """Read ``.npy``, or ``.npz`` with ``volume``, ``spacing`` and optionally ``z``; axes (z, y, x) as of :class:`CT`.
+
+    Args:
+        path: the file.
+        spacing: mm (z, y, x) of a ``.npy``, which carries none.
+
+    Raises:
+        InputError: it cannot be read, is no volume of HU, or its ``z`` (mm per slice) are no even steps of its spacing.
+    """
+    z: Floats | None = None
+    try:
+        content = np.load(path, allow_pickle=False)
+        if not isinstance(values := content, np.ndarray):
+            values, mm = content["volume"], np.asarray(content["spacing"], dtype=np.float64)
+            spacing = tuple(mm.reshape(3).tolist())
+            z = np.asarray(content["z"], dtype=np.float64).reshape(len(values), 1) if "z" in content else None
+    except BROKEN as error:
+        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    hu, start = checked_hu(values, str(path)), 0.0
+    if z is not None and len(z) > 1:
+        start, step = float(z[0, 0]), float(even_step(z, str(path))[0])
+        if abs(step - spacing[0]) > OFF_LINE_MM:
+            raise InputError(f"{path}: its slices lie {step:g} mm apart, its spacing says {spacing[0]:g}")
+        spacing = (step, *spacing[1:])
+    if not min(spacing) > 0:
+        raise InputError(f"{path}: spacing {spacing} mm (z, y, x); allowed: above 0")
+    origin, steps = checked_geometry((start, 0.0, 0.0), np.diag(spacing), str(path))
+    return CT(hu, origin, steps)
 
 
 def load_nifti(path: Path) -> Loaded:
@@ -83,7 +125,7 @@ def load_itk(path: Path) -> Loaded:
         size = reader.GetSize()
         if len(size) != 3 or reader.GetNumberOfComponents() != 1 or np.prod(size, dtype=float) > MAX_VOXELS:
             raise InputError(
-                f"{path}: size {size} with {reader.GetNumberOfComponents()} numbers a voxel is no CT volume"
+                f"{path}: size {size} with {reader.GetNumberOfComponents()} numbers per voxel is no CT volume"
             )
         image = reader.Execute()
     except RuntimeError as error:
@@ -95,9 +137,10 @@ def load_itk(path: Path) -> Loaded:
     return np.asarray(itk.GetArrayFromImage(image)), origin, steps
 
 
-def _check_size(path: Path, shape: tuple[int, ...]) -> None:
-    if len(shape) != 3 or np.prod(shape, dtype=float) > MAX_VOXELS:
-        raise InputError(f"{path}: shape {shape}; a volume has three axes and at most {MAX_VOXELS:.0e} voxels")
+def voxel_files(path: Path) -> list[Path]:
+    """Return the file beside a ``.mhd`` header that holds its voxels; none for other files."""
+    beside = [path.with_suffix(end) for end in (".raw", ".zraw")] if path.suffix == ".mhd" else []
+    return [file for file in beside if file.is_file()]
 
 
 def _check_data_file(path: Path) -> None:

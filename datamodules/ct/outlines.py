@@ -1,9 +1,6 @@
-"""An outline drawn by someone, as a mask on the grid of its CT.
+"""Read an outline (DICOM segmentation by highdicom, NIfTI, NRRD or MetaImage) as a mask on the grid of its CT.
 
-In: a DICOM segmentation (read by highdicom), NIfTI, NRRD or MetaImage, and the
-:class:`~medrepro.datamodules.ct.volume.CT` it
-belongs to; out: a bool mask of the CT's shape. Where the two grids are the same, voxels are copied; otherwise the
-nearest voxel decides.
+Where the two grids are the same, voxels are copied; otherwise the nearest voxel decides.
 """
 
 from pathlib import Path

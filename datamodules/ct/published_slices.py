@@ -1,6 +1,6 @@
-"""Readers of two public collections of CT slices, in the layouts they are distributed in.
+"""Read two public collections of CT slices, as they are distributed, as 8-bit grey 64 x 64 slices.
 
-In: a folder; out: :class:`Records` of 8-bit grey 64 x 64 slices. Nothing is extracted to disk, nothing is unpickled.
+Nothing is extracted to disk, nothing is unpickled.
 """
 
 import io

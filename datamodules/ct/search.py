@@ -1,7 +1,4 @@
-"""Which DICOM series lie below a folder: headers read on several processes, little kept of each.
-
-In: a folder; out: series uid -> modality, patient and files, and the files that cannot be read.
-"""
+"""Find the DICOM series below a folder: headers are read on several processes, little is kept of each."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +8,12 @@ from medrepro.datamodules.support.errors import InputError
 from medrepro.datamodules.support.processes import each
 from medrepro.datamodules.support.progress import reporter
 
-CHUNK = 400  # files a task: half a second
+CHUNK = 400  # files per task: half a second
 
 
 @dataclass
 class FoundSeries:
-    """A series as its headers tell it.
+    """A series by its headers.
 
     Attributes:
         uid: of the series.
@@ -33,7 +30,7 @@ class FoundSeries:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies below a folder.
+    """The DICOM files below a folder.
 
     Attributes:
         series: by uid.
@@ -80,7 +77,7 @@ def find_series(root: Path, workers: int = 1, quiet: bool = False) -> Found:
             unreadable += [(str(file.relative_to(root)), reason) for file, reason in bad]
             report()
     if not rows and not unreadable:
-        raise InputError(f"{root}: none of its {len(files)} files is DICOM")
+        raise InputError(f"{root}: none of its {len(files)} files is DICOM; give the folder of the downloaded series")
     series: dict[str, FoundSeries] = {}
     for file, uid, modality, patient in sorted(rows):
         series.setdefault(uid, FoundSeries(uid, modality, patient)).files.append(file)

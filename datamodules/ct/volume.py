@@ -1,8 +1,7 @@
-"""A CT scan as HU with its place in the patient: from a voxel to millimetres and back, and crops in millimetres.
+"""Hold a CT scan as HU with its place in the patient: voxels to millimetres and back, and crops in millimetres.
 
-In: a folder of one DICOM series, NIfTI, NRRD or MetaImage (:func:`read_ct`); out: :class:`CT`. Every triple here is in
-the order (z, y, x), and the millimetres are DICOM's: z rises towards the head, y towards the back, x towards the
-patient's left (LPS).
+Every triple is in the order (z, y, x), and the millimetres are DICOM's: z rises towards the head, y towards the back, x
+towards the patient's left (LPS).
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from medrepro.datamodules.support.errors import InputError
 AIR = -1024  # HU; what lies outside a scan, declared padding, and the least that a crop holds
 NOT_AIR, NOT_TISSUE = -500, -500  # a scan without values below and above is no CT in HU
 MAX_VOXELS = 1024**3  # 2 GB of HU; more is a wrong header
+OFF_LINE_MM = 0.1  # slices further from even steps than this are not one volume
 DECIMALS = 9  # of voxel indices: what lies on the edge must not fall outside by rounding
 
 Floats = npt.NDArray[np.float64]
@@ -32,6 +32,13 @@ class CT:
         steps: ``(3, 3)``; column a is the way in mm (z, y, x) from a voxel to the next one along axis a of ``hu``.
         series_uid: of a DICOM series, else empty.
         patient_id: as the files say, else empty.
+
+    Example:
+        >>> scan = CT(np.full((4, 6, 6), -850, np.int16), np.zeros(3), np.diag([2.5, 0.7, 0.7]))
+        >>> scan.to_world([2, 3, 3]).tolist()
+        [5.0, 2.0999999999999996, 2.0999999999999996]
+        >>> scan.crop([5.0, 2.1, 2.1], (2, 2, 2)).tolist()
+        [[[-850, -850], [-850, -850]], [[-850, -850], [-850, -850]]]
     """
 
     hu: npt.NDArray[np.int16]
@@ -179,10 +186,10 @@ def checked_hu(values: npt.NDArray[np.generic], what: str) -> npt.NDArray[np.int
     if values.ndim != 3 or 0 in values.shape:
         raise InputError(f"{what}: shape {values.shape}; a volume has three axes and at least one voxel")
     if values.dtype.kind not in "iuf":
-        raise InputError(f"{what}: voxels of type {values.dtype}; a CT has one number a voxel")
+        raise InputError(f"{what}: voxels of type {values.dtype}; a CT has one number per voxel")
     if values.dtype.kind == "f":
         if not np.isfinite(values).all():
-            raise InputError(f"{what}: NaN or infinite voxels; mend the file")
+            raise InputError(f"{what}: NaN or infinite voxels; fix the file")
         values = np.rint(values)
     low, high = int(values.min()), int(values.max())
     if low > NOT_AIR or high < NOT_TISSUE:
@@ -190,6 +197,23 @@ def checked_hu(values: npt.NDArray[np.generic], what: str) -> npt.NDArray[np.int
     if values.dtype != np.int16:
         values = np.clip(values, -32768, 32767)
     return np.asarray(values, dtype=np.int16)
+
+
+def even_step(positions: Floats, what: str) -> Floats:
+    """Return the way in mm from a slice to the next one.
+
+    Args:
+        positions: ``(n, axes)`` in mm, of two or more slices in order.
+        what: names the scan in errors.
+
+    Raises:
+        InputError: the slices do not lie at even steps on a line.
+    """
+    way: Floats = (positions[-1] - positions[0]) / (len(positions) - 1)
+    off = np.abs(positions - positions[0] - np.arange(len(positions))[:, None] * way).max()
+    if not off <= OFF_LINE_MM:
+        raise InputError(f"{what}: its slices lie up to {off:.2f} mm off even steps; allowed: {OFF_LINE_MM} mm")
+    return way
 
 
 def checked_geometry(origin: npt.ArrayLike, steps: npt.ArrayLike, what: str) -> tuple[Floats, Floats]:
@@ -200,10 +224,10 @@ def checked_geometry(origin: npt.ArrayLike, steps: npt.ArrayLike, what: str) -> 
     """
     place, way = np.asarray(origin, dtype=np.float64), np.asarray(steps, dtype=np.float64)
     if not (np.isfinite(place).all() and np.isfinite(way).all()):
-        raise InputError(f"{what}: origin, spacing or direction is not a number; mend the header")
+        raise InputError(f"{what}: origin, spacing or direction is not a number; fix the header")
     lengths = np.linalg.norm(way, axis=0)
     if (lengths < 1e-3).any() or (lengths > 100).any():
         raise InputError(f"{what}: spacing {_mm(lengths)} mm (z, y, x); allowed: above 0, at most 100")
     if abs(np.linalg.det(way / lengths)) < 0.1:
-        raise InputError(f"{what}: its three axes lie in one plane; mend the header's direction")
+        raise InputError(f"{what}: its three axes lie in one plane; fix the header's direction")
     return place, way

@@ -1,13 +1,11 @@
-"""Reader of the NSCLC Radiogenomics clinical table, one row a patient.
-
-In: the CSV as the archive distributes it; out: a typed frame. Every column used is checked; an error names the row.
-"""
+"""Read the clinical table of NSCLC Radiogenomics, one row per patient, every used column checked."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.tables import line_of, read_table
 
 PATIENT = "Patient ID"
 AGE = "Age at Histological Diagnosis"
@@ -24,7 +22,6 @@ ALLOWED = {
     EGFR: ("Wildtype", "Mutant", "Unknown", "Not collected"),
 }
 NUMBERS = {AGE: (0.0, 120.0), CT_TO_SURGERY: (-3650.0, 3650.0)}  # years; days
-HEADER_LINES = 1
 
 
 def read_clinical(path: Path) -> pd.DataFrame:
@@ -37,19 +34,11 @@ def read_clinical(path: Path) -> pd.DataFrame:
         FileNotFoundError: there is no such file.
         InputError: not a CSV, a missing column, a patient twice, or a value that is not allowed, with its line.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} not found: --clinical-csv takes the NSCLC Radiogenomics clinical table")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=str.strip)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a CSV table: {error}") from error
-    missing = [name for name in (PATIENT, *ALLOWED, *NUMBERS) if name not in table.columns]
-    if missing:
-        raise InputError(f"{path} lacks the columns {missing}; found {list(table.columns)[:8]} ...")
-    table = table[[PATIENT, *ALLOWED, *NUMBERS]].map(str.strip)
+    needed = [PATIENT, *ALLOWED, *NUMBERS]
+    table = read_table(path, needed, "--clinical-csv takes the NSCLC Radiogenomics clinical table")[needed]
     twice = table[PATIENT][table[PATIENT].duplicated()]
     if len(twice):
-        raise InputError(f"{path} line {_line(twice.index[0])}: patient {twice.iloc[0]!r} occurs twice")
+        raise InputError(f"{path} line {line_of(twice.index[0])}: patient {twice.iloc[0]!r} occurs twice")
     for name, allowed in ALLOWED.items():
         _check(path, name, table[name], table[name].isin(allowed), f"allowed: {', '.join(allowed)}")
     for name, (low, high) in NUMBERS.items():
@@ -63,11 +52,7 @@ def read_clinical(path: Path) -> pd.DataFrame:
 def _check(path: Path, column: str, values: "pd.Series[str]", fine: "pd.Series[bool]", allowed: str) -> None:
     if not fine.all():
         first = values.index[~fine][0]
-        raise InputError(f"{path} line {_line(first)}, column {column!r}: {values[first]!r}; {allowed}")
-
-
-def _line(index: object) -> int:
-    return int(str(index)) + HEADER_LINES + 1
+        raise InputError(f"{path} line {line_of(first)}, column {column!r}: {values[first]!r}; {allowed}")
 
 
 def known_status(table: pd.DataFrame) -> pd.DataFrame:

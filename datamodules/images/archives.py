@@ -1,27 +1,30 @@
-"""Images in arrays: npz (MedMNIST's, Keras's and the COVID-CT layout) and IDX files.
-
-In: a path; out: entries as from a folder. Nothing pickled is ever loaded.
-"""
+"""List images in arrays: npz in four layouts, and MNIST's IDX files. Nothing pickled is ever loaded."""
 
 import functools
 import gzip
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from medrepro.datamodules.images.entry import UNSPLIT, Entry, from_array
-from medrepro.datamodules.images.files import SPLIT_NAMES, group_of
+from medrepro.datamodules.images.files import group_of, split_name
+from medrepro.datamodules.splits import PARTS
 from medrepro.datamodules.support.errors import InputError
 
 Array = npt.NDArray[np.generic]
+LAYOUTS = [  # split, name of the images, name of the labels: MedMNIST's, Keras's, and one part
+    *((part, f"{part}_images", f"{part}_labels") for part in PARTS),
+    *((part, f"x_{part}", f"y_{part}") for part in PARTS),
+    (UNSPLIT, "x", "y"),
+]
+ALLOWED = "{split}_images and {split}_labels; x_{split} and y_{split}; x and y; images, label and split"
 IDX_PREFIXES = {"train": "train", "test": "t10k"}
 IDX_UBYTE = 0x08
-NPZ_LAYOUTS = "{split}_images and {split}_labels; x_{split} and y_{split}; x and y; images, label and split"
 
 
 def npz_entries(archive: Path, group_pattern: str | None = None) -> list[Entry]:
@@ -29,7 +32,7 @@ def npz_entries(archive: Path, group_pattern: str | None = None) -> list[Entry]:
 
     Layouts: MedMNIST's ``train_images``, ``train_labels``, ``val_...``, ``test_...``; Keras's ``x_train``,
     ``y_train``, ...; plain ``x``, ``y``; and flat ``images``, ``label``, ``split`` with optional ``filename``
-    (ids) and ``group`` (patients), as COVID-CT here.
+    (ids) and ``group`` (patients).
 
     Raises:
         InputError: not an npz, an unknown layout, or counts that do not agree.
@@ -42,45 +45,35 @@ def npz_entries(archive: Path, group_pattern: str | None = None) -> list[Entry]:
     if {"images", "label", "split"} <= arrays.keys():
         return _flat(arrays, archive.name, group_pattern)
     entries: list[Entry] = []
-    for split, images, labels in _parts(arrays):
-        entries += array_entries(arrays[images], arrays[labels], split, archive.name)
+    for split, images, labels in LAYOUTS:
+        if images in arrays and labels in arrays:
+            entries += array_entries(arrays[images], arrays[labels], split, archive.name)
     if not entries:
-        raise InputError(f"{archive.name}: unknown layout ({', '.join(arrays)}); allowed: {NPZ_LAYOUTS}")
+        raise InputError(f"{archive.name}: unknown layout ({', '.join(arrays)}); allowed: {ALLOWED}")
     return entries
 
 
-def _parts(arrays: Mapping[str, Array]) -> list[tuple[str, str, str]]:
-    """Return ``(split, name of images, name of labels)`` for every part that an archive holds."""
-    names = [(split, f"{split}_images", f"{split}_labels") for split in ("train", "val", "test")]
-    names += [(split, f"x_{split}", f"y_{split}") for split in ("train", "val", "test")]
-    return [part for part in [*names, (UNSPLIT, "x", "y")] if part[1] in arrays and part[2] in arrays]
-
-
-def _flat(arrays: Mapping[str, Array], source: str, group_pattern: str | None) -> list[Entry]:
-    """Entries of the flat layout, where the split is an array like the labels."""
-    images, count = arrays["images"], len(arrays["images"])
-    ids = [str(name) for name in arrays.get("filename", np.array([f"{i:06d}" for i in range(count)]))]
-    splits = [str(name) for name in arrays["split"]]
-    unknown = sorted({name for name in splits if name not in SPLIT_NAMES})
-    if unknown:
-        raise InputError(f"{source}: unknown split {unknown[0]!r}; allowed: {', '.join(SPLIT_NAMES)}")
-    groups = [str(name) for name in arrays["group"]] if "group" in arrays else [group_of(i, group_pattern) for i in ids]
+def _flat(arrays: dict[str, Array], source: str, group_pattern: str | None) -> list[Entry]:
+    """List the images of the flat layout, where the split is an array like the labels."""
+    images, given = arrays["images"], [str(name) for name in arrays["split"]]
     labels = [str(label) for label in arrays["label"].reshape(-1)]
-    _same_length(source, images=images, label=labels, split=splits, filename=ids, group=groups)
+    ids = [str(name) for name in arrays.get("filename", np.array([f"{i:06d}" for i in range(len(images))]))]
+    groups = [str(name) for name in arrays["group"]] if "group" in arrays else [group_of(i, group_pattern) for i in ids]
+    _same_length(source, images=images, label=labels, split=given, filename=ids, group=groups)
     return [
-        Entry(f"{split}/{label}/{name}", label, SPLIT_NAMES[split], group, functools.partial(from_array, image))
-        for image, name, label, split, group in zip(images, ids, labels, splits, groups, strict=True)
+        Entry(f"{part}/{label}/{name}", label, split_name(part, source), group, functools.partial(from_array, image))
+        for image, name, label, part, group in zip(images, ids, labels, given, groups, strict=True)
     ]
 
 
 def array_entries(images: Array, labels: Array, split: str, source: str) -> list[Entry]:
-    """Entries of stacked images ``(N, H, W)`` or ``(N, H, W, C)`` and labels ``(N,)`` or ``(N, 1)``.
+    """List stacked images ``(N, H, W)`` or ``(N, H, W, C)`` with labels ``(N,)`` or ``(N, 1)``.
 
     Raises:
-        InputError: several labels an image, or counts that do not agree.
+        InputError: several labels per image, or counts that do not agree.
     """
     if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
-        raise InputError(f"{source}: labels of shape {labels.shape}; one class an image is needed, not several labels")
+        raise InputError(f"{source}: labels of shape {labels.shape}; one class per image is needed, not several labels")
     classes = [str(label) for label in labels.reshape(-1)]
     _same_length(source, images=images, labels=classes)
     return [
@@ -97,19 +90,19 @@ def _same_length(source: str, **columns: Array | Sequence[str]) -> None:
 
 
 def is_idx_folder(folder: Path) -> bool:
-    """Tell whether a folder holds MNIST's test or training files."""
-    return any(_idx_file(folder, prefix, "images", 3) for prefix in IDX_PREFIXES.values())
+    """Return whether a folder holds MNIST's test or training images."""
+    return any(_idx_file(folder, prefix, "images-idx3") for prefix in IDX_PREFIXES.values())
 
 
 def idx_entries(folder: Path) -> list[Entry]:
     """List the images of MNIST's files ``{train,t10k}-{images-idx3,labels-idx1}-ubyte``, plain or gzipped.
 
     Raises:
-        InputError: labels without images or the reverse, or a damaged file.
+        InputError: images without labels, or a damaged file.
     """
     entries: list[Entry] = []
     for split, prefix in IDX_PREFIXES.items():
-        images, labels = _idx_file(folder, prefix, "images", 3), _idx_file(folder, prefix, "labels", 1)
+        images, labels = _idx_file(folder, prefix, "images-idx3"), _idx_file(folder, prefix, "labels-idx1")
         if images is None:
             continue  # a folder may hold the test files alone
         if labels is None:
@@ -118,13 +111,15 @@ def idx_entries(folder: Path) -> list[Entry]:
     return entries
 
 
-def _idx_file(folder: Path, prefix: str, what: str, dimensions: int) -> Path | None:
-    stem = f"{prefix}-{what}-idx{dimensions}-ubyte"
-    return next((path for path in (folder / stem, folder / f"{stem}.gz") if path.is_file()), None)
+def _idx_file(folder: Path, prefix: str, what: str) -> Path | None:
+    plain = folder / f"{prefix}-{what}-ubyte"
+    return next((path for path in (plain, plain.with_name(f"{plain.name}.gz")) if path.is_file()), None)
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes: magic number, big-endian sizes, data; gunzipped if it is ``.gz``.
+
+    torchvision's reader takes no ``.gz`` and checks by assertion alone.
 
     Raises:
         InputError: not IDX, another type than bytes, or more or less data than the sizes say.

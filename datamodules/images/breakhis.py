@@ -1,7 +1,7 @@
-"""BreaKHis, 7909 microscope images of breast tumours: the paper's intermediate stage of transfer.
+"""Read BreaKHis, 7909 microscope images of breast tumours: the cellline paper's intermediate stage of transfer.
 
-In: the folder as published (``histology_slides/breast/<class>/SOB/<subtype>/<slide>/<n>X/*.png``), or any
-folder with such file names; out: `Records`. All that is known of an image stands in its name.
+Published as ``histology_slides/breast/<class>/SOB/<subtype>/<slide>/<n>X/*.png``; any folder with such file names will
+do, because the name says all that is known of an image.
 """
 
 import re
@@ -36,7 +36,7 @@ NAME: Final = re.compile(
 
 @dataclass(frozen=True)
 class BreakhisName:
-    """What a file name says.
+    """The fields of a file name.
 
     Attributes:
         malignant: tumour class.
@@ -62,6 +62,10 @@ def parse_name(name: str) -> BreakhisName:
 
     Raises:
         InputError: the name is not of that form, or contradicts itself.
+
+    Example:
+        >>> parse_name("SOB_B_A-14-22549AB-40-001.png").patient_id
+        '14-22549'
     """
     found = NAME.fullmatch(Path(name).stem)
     if found is None or found["subtype"] not in SUBTYPES or int(found["magnification"]) not in MAGNIFICATIONS:

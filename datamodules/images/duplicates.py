@@ -1,8 +1,4 @@
-"""The same picture twice: found by content, reported where it makes a result too good.
-
-In: content hashes and the part (train, val, test) of each sample; out: a table of the pictures that occur
-more than once, and one sentence for the report.
-"""
+"""Find pictures that occur more than once, by content, and report those that make a result too good."""
 
 from collections.abc import Iterable
 
@@ -14,7 +10,7 @@ COLUMNS = ("content_hash", "copies", "parts", "sample_ids", "labels")
 def find_duplicates(
     hashes: Iterable[str], parts: Iterable[str], sample_ids: Iterable[str], labels: Iterable[int]
 ) -> pd.DataFrame:
-    """Return one row a picture that occurs more than once.
+    """Return one row per picture that occurs more than once.
 
     Args:
         hashes: content hash of each sample.

@@ -1,14 +1,12 @@
-"""One image on its way in: where it came from, what it shows, and its pixels, decoded and checked.
+"""Decode and check one image: 8-bit pixels ``(H, W)`` or ``(H, W, 3)`` within stated limits."""
 
-In: an encoded file or a slice of an array; out: 8-bit pixels ``(H, W)`` or ``(H, W, 3)``, within stated
-limits, or an error that says what is wrong with this one image.
-"""
-
+import contextlib
 import hashlib
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -30,8 +28,8 @@ class Entry:
     Attributes:
         sample_id: unique; the path below the root, or split and position.
         label: name of its class.
-        split: ``train``, ``val``, ``test``, or "" when the source leaves splitting to us.
-        group: patient, or "" when the source does not know.
+        split: ``train``, ``val``, ``test``, or "" where the source has no split.
+        group: patient, or "" where the source does not name one.
         pixels: reads and decodes it; raises ``OSError`` or ``ValueError``.
     """
 
@@ -51,17 +49,42 @@ def decode(stream: IO[bytes]) -> Pixels:
         ValueError: not an image, or outside the size limits.
         OSError: damaged or cut off.
     """
-    try:
-        with Image.open(stream) as image:
-            check_size(image.width, image.height)
-            return _to_array(ImageOps.exif_transpose(image))
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise ValueError("not an image, or a damaged one") from error
+    with _opened(stream) as image:
+        return _to_array(ImageOps.exif_transpose(image))
 
 
 def decode_bytes(content: bytes) -> Pixels:
     """Decode an encoded image held in memory, see :func:`decode`."""
     return decode(io.BytesIO(content))
+
+
+def open_image(path: Path) -> Pixels:
+    """Decode an image file, see :func:`decode`."""
+    with path.open("rb") as stream:
+        return decode(stream)
+
+
+def check_header(stream: IO[bytes]) -> None:
+    """Check an image's size by its header alone.
+
+    Raises:
+        ValueError: not an image, or outside the size limits.
+    """
+    with _opened(stream):
+        pass
+
+
+@contextlib.contextmanager
+def _opened(stream: IO[bytes]) -> Iterator[Image.Image]:
+    """Yield an image, not yet decoded, whose header states an allowed size."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
+        try:
+            with Image.open(stream) as image:
+                check_size(image.width, image.height)
+                yield image
+        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+            raise ValueError("not an image, or one too large or damaged") from error
 
 
 def check_size(width: int, height: int) -> None:
@@ -101,16 +124,9 @@ def from_array(pixels: npt.NDArray[np.generic]) -> Pixels:
 
 
 def content_hash(pixels: Pixels) -> str:
-    """Fingerprint of the decoded pixels: the same picture in two files, or two formats, has the same."""
+    """Return a fingerprint of decoded pixels: equal for the same picture in two files or formats."""
     header = repr(pixels.shape).encode()
     return hashlib.blake2b(header + np.ascontiguousarray(pixels).tobytes(), digest_size=16).hexdigest()
-
-
-def squash(pixels: Pixels, side: int) -> Pixels:
-    """Resize ``(H, W)`` or ``(H, W, 3)`` to ``side`` x ``side``: bilinear, antialiased, aspect not kept."""
-    if pixels.shape[:2] == (side, side):
-        return pixels
-    return np.array(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def with_channels(pixels: Pixels, channels: int) -> Pixels:
@@ -118,18 +134,3 @@ def with_channels(pixels: Pixels, channels: int) -> Pixels:
     if channels == 1:
         return (np.asarray(Image.fromarray(pixels).convert("L")) if pixels.ndim == 3 else pixels)[None]
     return np.repeat(pixels[None], 3, axis=0) if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-
-
-def check_header(stream: IO[bytes]) -> None:
-    """Read an image's header and judge its size.
-
-    Raises:
-        ValueError: not an image, or one too small or too large to be meant.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter, and final
-        try:
-            with Image.open(stream) as image:
-                check_size(image.width, image.height)
-        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-            raise ValueError(f"not an image, or one too large: {error}") from error

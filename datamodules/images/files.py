@@ -1,6 +1,6 @@
-"""Images in files: ``split/class/file``, ``class/file``, a tar of either, or a CSV that lists them.
+"""List images in files: ``split/class/file``, ``class/file``, a tar of either, or a CSV.
 
-In: a path; out: entries that know class, split and group, and read their pixels when asked.
+torchvision's ImageFolder knows no splits, groups, tars or lists, so the few lines here are our own.
 """
 
 import functools
@@ -9,10 +9,9 @@ import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
-from medrepro.datamodules.images.entry import UNSPLIT, Entry, Pixels, decode, decode_bytes
+from medrepro.datamodules.images.entry import UNSPLIT, Entry, Pixels, decode_bytes, open_image
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.tables import line_of, read_table
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif"})
 SPLIT_NAMES = {
@@ -30,10 +29,8 @@ def folder_entries(root: Path, group_pattern: str | None = None) -> list[Entry]:
     Raises:
         InputError: an image outside a class folder, split beside class folders, or an id without group.
     """
-    paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return _tree(
-        [PurePosixPath(path.as_posix()) for path in paths], lambda path: open_image(root / path), group_pattern
-    )
+    paths = [PurePosixPath(path.relative_to(root).as_posix()) for path in root.rglob("*") if path.is_file()]
+    return _tree(paths, lambda path: open_image(root / path), group_pattern)
 
 
 def tar_entries(archive: Path, group_pattern: str | None = None) -> list[Entry]:
@@ -63,33 +60,24 @@ def csv_entries(table: Path, group_pattern: str | None = None) -> list[Entry]:
     Raises:
         InputError: a needed column is missing, a cell is empty, or a split is unknown.
     """
-    rows = pd.read_csv(table, dtype=str)
-    missing = [column for column in ("path", "label") if column not in rows.columns]
-    if missing:
-        raise InputError(f"{table.name}: no column {' or '.join(missing)}; found: {', '.join(map(str, rows.columns))}")
-    empty = rows[rows[["path", "label"]].isna().any(axis=1)]
+    rows = read_table(table, ("path", "label"), "a list of images", missing_as_empty=True)
+    empty = rows.index[(rows["path"] == "") | (rows["label"] == "")]
     if len(empty):
-        raise InputError(
-            f"{table.name}: line {int(empty.index[0]) + 2} has no path or no label ({len(empty)} such lines)"
-        )
-    group_column = next((column for column in GROUP_COLUMNS if column in rows.columns), None)
-    rows = rows.fillna("")
+        raise InputError(f"{table.name}: line {line_of(empty[0])} has no path or no label ({len(empty)} such lines)")
     paths = [str(path).replace("\\", "/") for path in rows["path"]]
-    splits = (
-        [_split_name(str(name), table.name) for name in rows["split"]] if "split" in rows else [UNSPLIT] * len(rows)
-    )
-    groups = [str(name) for name in rows[group_column]] if group_column else [group_of(p, group_pattern) for p in paths]
-    labels = [str(label) for label in rows["label"]]
+    splits = [split_name(str(name), table.name) for name in rows.get("split", [UNSPLIT] * len(rows))]
+    group_column = next((column for column in GROUP_COLUMNS if column in rows.columns), None)
+    groups = rows[group_column] if group_column else [group_of(path, group_pattern) for path in paths]
     return [
-        Entry(path, label, split, group, functools.partial(open_image, table.parent / path))
-        for path, label, split, group in zip(paths, labels, splits, groups, strict=True)
+        Entry(path, str(label), split, str(group), functools.partial(open_image, table.parent / path))
+        for path, label, split, group in zip(paths, rows["label"], splits, groups, strict=True)
     ]
 
 
 def _tree(
     paths: Iterable[PurePosixPath], read: Callable[[PurePosixPath], Pixels], group_pattern: str | None
 ) -> list[Entry]:
-    """Entries of a tree of relative paths; the first folder is a split if all first folders are."""
+    """List the images of a tree of relative paths; the first folder is a split if all first folders are."""
     images = sorted(path for path in paths if path.suffix.lower() in SUFFIXES and not _hidden(path))
     first = {path.parts[0] for path in images if len(path.parts) > 1}
     splits = {name for name in first if name.lower() in SPLIT_NAMES}
@@ -119,14 +107,12 @@ def _hidden(path: PurePosixPath) -> bool:
     return any(part.startswith(".") or part == SKIPPED for part in path.parts)
 
 
-def open_image(path: Path) -> Pixels:
-    """Read one image file, see `decode`."""
-    with path.open("rb") as stream:
-        return decode(stream)
+def split_name(name: str, source: str) -> str:
+    """Return ``train``, ``val`` or ``test`` for any of its usual names; "" stays unsplit.
 
-
-def _split_name(name: str, source: str) -> str:
-    """Return the canonical name of a split; an empty cell leaves the sample unsplit."""
+    Raises:
+        InputError: another name.
+    """
     if name and name.lower() not in SPLIT_NAMES:
         raise InputError(f"{source}: unknown split {name!r}; allowed: {', '.join(SPLIT_NAMES)}")
     return SPLIT_NAMES[name.lower()] if name else UNSPLIT
@@ -137,6 +123,10 @@ def group_of(sample_id: str, pattern: str | None) -> str:
 
     Raises:
         InputError: the pattern is no regular expression with one group, or it finds nothing.
+
+    Example:
+        >>> group_of("train/sick/person7_bacteria_1.png", "(person[0-9]+)")
+        'person7'
     """
     if pattern is None:
         return ""

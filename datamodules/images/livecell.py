@@ -1,8 +1,7 @@
-"""LIVECell, phase-contrast images of eight cell lines: the public stand-in for the paper's private images.
+"""Read LIVECell, phase-contrast images of eight cell lines: the public stand-in for the paper's private images.
 
-In: the folder as published (``images/livecell_train_val_images`` and ``images/livecell_test_images``, flat or
-with a folder a line); out: `Records` whose groups are wells, because images of one well show the same cells
-over time.
+Published as ``images/livecell_train_val_images`` and ``images/livecell_test_images``, flat or with a folder per line.
+Groups are wells, because images of one well show the same cells over time.
 """
 
 import re

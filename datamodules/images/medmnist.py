@@ -1,7 +1,4 @@
-"""MedMNIST: standardised public images, by the project's own package, which checks what it downloads.
-
-In: a data set's flag (``pneumoniamnist``) and a size; out: the npz on this disk and the names of its classes.
-"""
+"""Find or download a MedMNIST data set by MedMNIST's own package, which checks what it downloads."""
 
 from pathlib import Path
 from typing import Any, Literal

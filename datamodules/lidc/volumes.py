@@ -1,7 +1,7 @@
 """Nodules as cubes, labelled by the median of their readers' ratings (seed 001's data).
 
-In: the LIDC annotations with the renderer or the scans, or a NoduleMNIST3D file; out: :class:`Records` of cubes, of
-which a datamodule crops the scales. A consensus mask, where asked for, is the second channel of its cube.
+Cubes come from the renderer, from the scans of LIDC-IDRI or LUNA16, or from a NoduleMNIST3D file; a datamodule crops
+its scales from them. A consensus mask, where asked for, is the second channel of its cube.
 """
 
 from pathlib import Path
@@ -10,62 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from medrepro.datamodules.ct.lenient import CTVolume, Point, dicom_series, read_series
 from medrepro.datamodules.images.medmnist import medmnist_classes, medmnist_file
-from medrepro.datamodules.lidc.cohorts import rated_nodules
+from medrepro.datamodules.lidc.cohorts import RENDERING_SEED, rated_nodules
 from medrepro.datamodules.lidc.rendered import rendered_volumes
+from medrepro.datamodules.lidc.scans import scan_cubes
 from medrepro.datamodules.records import Records
 from medrepro.datamodules.support.errors import InputError
 
-
-def nodule_centre(volume: CTVolume, nodule: "pd.Series[float]") -> Point:
-    """Return a nodule's centre as voxel indices (z, y, x).
-
-    The table's z is the scanner's; its y and x are pixels times the spacing, as the database knows no origin.
-    """
-    row, column = volume.pixel_mm
-    z = volume.index_of_z(float(nodule["centroid_z_mm"]))
-    return z, float(nodule["centroid_y_mm"]) / row, float(nodule["centroid_x_mm"]) / column
-
-
-def scan_cubes(
-    root: Path, table: pd.DataFrame, side: int, spacing: float
-) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """Cut every nodule whose scan is below ``root``.
-
-    Args:
-        root: searched for DICOM files, each scan read once.
-        table: rows of the nodule table.
-        side: voxels of a cube.
-        spacing: mm between them.
-
-    Returns:
-        Cubes int16 ``(n, side, side, side)`` and the positions in ``table`` of their nodules, rising.
-
-    Raises:
-        FileNotFoundError: none of the scans is there.
-    """
-    series = dicom_series(sorted(root.rglob("*.dcm")))
-    cubes: dict[int, npt.NDArray[np.int16]] = {}
-    for uid, nodules in table.reset_index(drop=True).groupby("series_uid"):
-        if uid not in series:
-            continue
-        volume = read_series(series[str(uid)])
-        for position, nodule in nodules.iterrows():
-            cubes[int(str(position))] = volume.cube(nodule_centre(volume, nodule), side, spacing)
-    if not cubes:
-        wanted = table["series_uid"].nunique()
-        raise FileNotFoundError(
-            f"{root}: none of the {wanted} LIDC-IDRI scans is there ({len(series)} DICOM series found); "
-            "download the collection LIDC-IDRI from TCIA and give its folder by --data-root"
-        )
-    found = np.array(sorted(cubes), dtype=np.int64)
-    if len(found) < 20:
-        raise InputError(f"{root}: only {len(found)} nodules found, too few to train on; add scans")
-    return np.stack([cubes[int(position)] for position in found]), found
-
-
-RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
 HU_WINDOW = (-1000, 400)  # Eq. 14
 
 
@@ -105,7 +56,7 @@ def scan_volumes(root: Path, cube_mm: int = 64, voxel_mm: float = 1.0, cache_dir
         FileNotFoundError: none of the scans is there.
     """
     table = rated_nodules(cache_dir)
-    cubes, found = scan_cubes(root, table, round(cube_mm / voxel_mm), voxel_mm)
+    cubes, found = scan_cubes(root, table, round(cube_mm / voxel_mm), voxel_mm, cache_dir)
     return _lidc(cubes[:, None], table.iloc[found].reset_index(drop=True), "lidc", "LIDC-IDRI scans, real CT")
 
 

@@ -1,10 +1,8 @@
-"""From scans to records by one command: ``python -m medrepro.datamodules.prepare NAME --source DIR --out DIR``.
+"""Turn scans into a prepared folder: ``python -m medrepro.datamodules.prepare NAME --source DIR --out DIR``.
 
-In: a folder as an archive delivers it (``lidc``, ``luna16``, ``nsclc``) or a lab's own (``folder``); out: a prepared
-folder (:mod:`medrepro.datamodules.prepare.format`) for ``reproduce/KEY.py --data NAME --data-root DIR``. It may be
-killed at any time:
-the same command goes on where it stopped. Exit code 0: all series prepared; 1: some were skipped, each said with its
-reason; 2: nothing prepared, one line says why.
+The folder (:mod:`medrepro.datamodules.prepare.format`) serves ``reproduce/KEY.py --data NAME --data-root DIR``. After a
+kill the same command goes on where it stopped. Exit code 0: all series prepared; 1: some were skipped, listed with
+their reasons; 2: nothing prepared, one line says why.
 """
 
 import argparse
@@ -42,7 +40,7 @@ USES = {
 }  # the command and its --data that take what was prepared
 LIBRARIES = ("numpy", "scipy", "pydicom", "python-gdcm", "pylibjpeg-openjpeg", "highdicom", "nibabel", "SimpleITK")
 MAX_SIZE = 256  # voxels along a side
-SHOWN = 10  # skipped series told on the terminal; the folder lists all
+SHOWN = 10  # skipped series named on the terminal; the folder lists all
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -74,7 +72,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Plan, read, write, and say what came out.
+    """Plan, read, write, and print what the folder holds.
 
     Raises:
         FileNotFoundError: the source or a file in it is not there.
@@ -86,13 +84,13 @@ def run(chosen: argparse.Namespace) -> int:
         raise InputError(f"--out {out} lies in the source, which is only read; choose another folder")
     plan = planned(chosen, source)
     if (out / CARD).is_file():
-        return _told(_unchanged(plan, out), out, "is already prepared")
+        return _report(_unchanged(plan, out), out, "is already prepared")
     with _locked(out):
         bad = prepare_parts(plan, out, chosen.workers, chosen.strict, chosen.quiet)
         written = assemble(plan, out, bad)
         card = make_card(plan, out, bad, vars(written))
         finish(out, card, readable(card))
-    return _told(card, out, "is prepared")
+    return _report(card, out, "is prepared")
 
 
 def _check_numbers(chosen: argparse.Namespace) -> None:
@@ -105,7 +103,7 @@ def _check_numbers(chosen: argparse.Namespace) -> None:
 
 
 def planned(chosen: argparse.Namespace, source: Path) -> Plan:
-    """Return what is to be done for the name asked for."""
+    """Return the plan of the chosen source."""
     grid = (source, chosen.size, chosen.spacing)
     if chosen.name == "lidc":
         return lidc_plan(*grid, chosen.cache_dir, chosen.workers, chosen.quiet)
@@ -153,7 +151,7 @@ def _unchanged(plan: Plan, out: Path) -> Row:
 
 
 def make_card(plan: Plan, out: Path, bad: list[tuple[str, str]], written: dict[str, int]) -> Row:
-    """Return what the folder says of itself; no date and no path, so that the same source gives the same bytes."""
+    """Return the folder's card; without date and path, so that the same source gives the same bytes."""
     about = dict(plan.about)
     counts = {"series": len(plan.units) + len(plan.unusable), "skipped": len(bad), **written}
     source = {"fingerprint": plan.source(), "files": sum(len(unit.files) for unit in plan.units)}
@@ -183,20 +181,12 @@ def _own_version() -> str:
 
 def readable(card: Row) -> str:
     """Return the card as Markdown."""
-    lines = [
-        f"# Prepared data: {card['name']}",
-        "",
-        f"Format version {card['version']}, unit {card.get('unit', 'HU')}.",
-        "",
-    ]
+    about = f"Format version {card['version']}, unit {card.get('unit', 'HU')}."
+    lines = [f"# Prepared data: {card['name']}", "", about, ""]
     for title in ("counts", "source", "settings", "agreement", "versions"):
         if title in card:
-            lines += [
-                f"## {title.capitalize()}",
-                "",
-                *(f"* {key}: {_short(value)}" for key, value in card[title].items()),
-                "",
-            ]
+            values = [f"* {key}: {_short(value)}" for key, value in card[title].items()]
+            lines += [f"## {title.capitalize()}", "", *values, ""]
     if card["skipped"]:
         lines += ["## Skipped", "", *(f"* `{one['series']}`: {one['reason']}" for one in card["skipped"]), ""]
     lines += ["## Files", "", "| file | bytes | SHA-256 |", "|---|---|---|"]
@@ -208,8 +198,8 @@ def _short(value: Any) -> str:
     return f"{len(value)}" + ("" if not value else f", the first {value[0]}") if isinstance(value, list) else str(value)
 
 
-def _told(card: Row, out: Path, what: str) -> int:
-    """Say what the folder holds; returns the exit code."""
+def _report(card: Row, out: Path, what: str) -> int:
+    """Print what the folder holds; return the exit code."""
     counts = card["counts"]
     print(f"{out} {what}: {counts['images']} images, {counts['patients']} patients, {counts['prepared']} series")
     key, data = USES[card["name"]]

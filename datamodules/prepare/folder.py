@@ -1,7 +1,6 @@
-"""A lab's own scans, prepared: a cube of HU around every place that a table names, with its label.
+"""Prepare a lab's own scans: a cube of HU around every place that ``samples.csv`` names, with its label.
 
-In: a folder with ``samples.csv`` and the scans it lists; out: units for :mod:`medrepro.datamodules.prepare.units`.
-Columns:
+Columns of the table:
 
     scan        DICOM folder, .nii, .nii.gz, .nrrd, .mhd or .mha, from the table's folder
     patient_id  the unit of every split
@@ -17,13 +16,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from medrepro.datamodules.ct.files import voxel_files
 from medrepro.datamodules.ct.outlines import read_outline
 from medrepro.datamodules.ct.read import read_ct
 from medrepro.datamodules.ct.search import existing_folder
 from medrepro.datamodules.ct.volume import CT, Floats
-from medrepro.datamodules.prepare.lidc import about_scan
+from medrepro.datamodules.prepare.lidc import about_scan, plain
 from medrepro.datamodules.prepare.units import Part, Plan, Row, Unit
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.tables import line_of, read_table
 
 SAMPLES = "samples.csv"
 NEEDED = ("scan", "patient_id", "label")
@@ -89,7 +90,7 @@ def folder_plan(source: Path, size: int, spacing: float) -> Plan:
     table["label"] = [classes.index(name) for name in table["label"]]
     units, bad = [], []
     for (scan, uid), samples in table.groupby(["scan", "series_uid"], sort=True):
-        rows = tuple({str(name): _plain(value) for name, value in row.items()} for _, row in samples.iterrows())
+        rows = tuple({str(name): plain(value) for name, value in row.items()} for _, row in samples.iterrows())
         try:
             units.append(_unit(source, str(scan), str(uid), rows, size, spacing))
         except FileNotFoundError as error:
@@ -101,24 +102,17 @@ def folder_plan(source: Path, size: int, spacing: float) -> Plan:
     return Plan("folder", {"size": size, "spacing_mm": spacing}, (size,) * 3, tuple(units), tuple(bad), about)
 
 
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _unit(source: Path, scan: str, uid: str, rows: tuple[Row, ...], size: int, spacing: float) -> FolderUnit:
     place = source / scan
     if not place.exists():
         raise FileNotFoundError(f"{place} not found: the column scan names it, from the table's folder")
-    files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place, *_beside(place)]
+    files = (
+        sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place, *voxel_files(place)]
+    )
     masks = sorted({source / str(row["mask"]) for row in rows if row["mask"]})
     read = tuple(file for file in (*files, *masks) if file.is_file())
     key = f"{scan} {uid}".strip()
     return FolderUnit(key, str(rows[0]["patient_id"]), read, source, len(rows), place, uid, rows, size, spacing)
-
-
-def _beside(header: Path) -> list[Path]:
-    others = (header.with_suffix(end) for end in (".raw", ".zraw")) if header.suffix == ".mhd" else ()
-    return [file for file in others if file.is_file()]
 
 
 def read_samples(path: Path) -> pd.DataFrame:
@@ -129,27 +123,17 @@ def read_samples(path: Path) -> pd.DataFrame:
         InputError: no CSV, a column or cell missing, a path out of the folder, a sample twice, or a patient in two
             cohorts; names the line.
     """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} not found: it lists the scans, with the columns {', '.join(NEEDED)}, mask or mm"
-        )
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=str.strip)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a CSV table: {' '.join(str(error).split())}") from error
-    missing = [name for name in NEEDED if name not in table.columns]
-    if missing or len(table) == 0:
-        raise InputError(f"{path}: {len(table)} rows, lacks {missing or 'nothing'}; needed: {', '.join(NEEDED)}")
-    table = table.map(str.strip)
+    table = read_table(path, NEEDED, f"it lists the scans, with the columns {', '.join(NEEDED)}, mask or mm")
+    if len(table) == 0:
+        raise InputError(f"{path}: 0 rows; list the scans, with the columns {', '.join(NEEDED)}")
     for name in ("mask", "series_uid", *POINT):
         table[name] = table[name] if name in table.columns else ""
     table["cohort"] = table["cohort"] if "cohort" in table.columns else "folder"
     if "sample_id" not in table.columns:
         table["sample_id"] = [f"{row.patient_id}_{n:04d}" for n, row in enumerate(table.itertuples())]
     for number, row in table.iterrows():
-        problem = _problem(row)
-        if problem:
-            raise InputError(f"{path} line {int(str(number)) + 2}: {problem}")
+        if problem := _problem(row):
+            raise InputError(f"{path} line {line_of(number)}: {problem}")
     _check_ids(path, table)
     return table
 

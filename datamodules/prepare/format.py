@@ -1,13 +1,12 @@
-"""A prepared folder: what ``python -m medrepro.datamodules.prepare`` writes and every datamodule may take.
+"""The format of the folders that ``python -m medrepro.datamodules.prepare`` writes and datamodules read.
 
-In: the folder; out: :class:`Prepared`, arrays mapped from disk and their table, after its card has been checked. The
-card is written last, so a folder without one is not finished, and nothing reads it.
+The card is written last, so a folder without one is not finished, and nothing reads it.
 
-    images.npy      int16 HU, (N, D, H, W) or (N, H, W), 1 mm a voxel unless the card says otherwise
-    masks.npy       uint8, the outline of each image, eight pixels a byte along its last axis
-    table.parquet   one row an image, in the order of the arrays
-    series.parquet  one row a series: prepared, or skipped and why
-    card.json       source, counts, versions, settings, checksums; card.md says the same to a reader
+    images.npy      int16 HU, (N, D, H, W) or (N, H, W), 1 mm per voxel unless the card says otherwise
+    masks.npy       uint8, the outline of each image, eight pixels per byte along its last axis
+    table.parquet   one row per image, in the order of the arrays
+    series.parquet  one row per series: prepared, or skipped and why
+    card.json       source, counts, versions, settings, checksums; card.md says the same as text
 """
 
 import hashlib
@@ -38,7 +37,7 @@ class Prepared:
         images: int16 HU ``(N, *spatial)``, mapped read-only.
         packed_masks: uint8 ``(N, ..., ceil(W / 8))``, mapped read-only; :meth:`masks` unpacks them.
         table: N rows.
-        series: one row a series of the source.
+        series: one row per series of the source.
         card: what ``card.json`` says.
     """
 

@@ -1,8 +1,6 @@
-"""NSCLC Radiogenomics, prepared: 64 x 64 slices through every tumour with its EGFR status.
+"""Prepare NSCLC Radiogenomics (CT, SEG, clinical CSV): 64 x 64 slices through every tumour with its EGFR status.
 
-In: a folder with CT and SEG files as the archive delivers them, and the clinical CSV; out: units for
-:mod:`medrepro.datamodules.prepare.units`. A tumour is what its segmentation marks; the slices lie 1 mm apart, centred
-on it.
+A tumour is what its segmentation marks; the slices lie 1 mm apart, centred on it.
 """
 
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ from medrepro.datamodules.support.errors import InputError
 
 STATUS = {"Wildtype": 0, "Mutant": 1}
 COLUMNS = {"age": AGE, "sex": SEX, "smoking": SMOKING, "histology": HISTOLOGY, "days_ct_to_surgery": CT_TO_SURGERY}
-GUESS = 40  # slices a tumour, to estimate the room needed
+EXPECTED_SLICES = 40  # per tumour, to estimate the disk space needed
 ABOUT: Row = {
     "licence": "CC BY 3.0",
     "citation": "Bakr et al., A radiogenomic dataset of non-small cell lung cancer, Scientific Data 5 (2018) 180202",
@@ -43,7 +41,7 @@ ABOUT: Row = {
 
 @dataclass(frozen=True)
 class TumourUnit(Unit):
-    """One CT, the segmentation of its tumour, and what the clinical table says of the patient.
+    """One CT, the segmentation of its tumour, and the patient's row of the clinical table.
 
     Attributes:
         seg: the segmentation; the last of ``files``.
@@ -179,7 +177,9 @@ def _unit(
     values = {name: _plain(clinical[column]) for name, column in COLUMNS.items()}
     label = STATUS[str(clinical[EGFR])]
     files = (*scan.files, seg.files[0])
-    return TumourUnit(scan.uid, seg.patient_id, files, source, GUESS, seg.files[0], label, values, size, spacing)
+    return TumourUnit(
+        scan.uid, seg.patient_id, files, source, EXPECTED_SLICES, seg.files[0], label, values, size, spacing
+    )
 
 
 def _plain(value: object) -> object:

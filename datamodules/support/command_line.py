@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from rich.console import Console
+
 from medrepro.datamodules.support.errors import InputError
 
 
@@ -40,3 +42,11 @@ def guarded(program: str, work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"{program}: stopped", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+PLAIN_TEXT_WIDTH = 140  # characters of words where the output is no terminal
+
+
+def plain_console() -> Console:
+    """Standard output: coloured on a terminal, plain and of a fixed width elsewhere; long lines are kept whole."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_TEXT_WIDTH, highlight=False, soft_wrap=True)

@@ -36,6 +36,11 @@ class AUCCrossEntropyLoss(nn.Module):
         self.alpha = alpha
         self.power = PairwiseAUCLoss(power).power
 
+    @property
+    def whole_batch(self) -> str:
+        """Why the loss needs the whole batch at once; empty if it is a mean over samples."""
+        return "compares positives with negatives of a batch (AUC)" if self.alpha > 0 else ""
+
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of logits (N,), whose sigmoid is the score, against labels (N,) of 0 and 1.
 

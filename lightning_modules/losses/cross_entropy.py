@@ -34,6 +34,11 @@ class CrossEntropyLoss(nn.Module):
             raise ValueError(f"class weights must be finite, >= 0 and not all 0, found {list(class_weights or ())}")
         self.register_buffer("class_weights", weights, persistent=False)
 
+    @property
+    def whole_batch(self) -> str:
+        """Why the loss needs the whole batch at once; empty if it is a mean over samples."""
+        return "" if self.class_weights is None else "divides by the class weights of a batch"
+
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of logits (N, C) or (N, C, *spatial) against labels (N,) or (N, *spatial).
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from medrepro.lightning_modules.losses.cross_entropy import CrossEntropyLoss
 from medrepro.lightning_modules.losses.distributed import gather_rows, shard_sizes
 
+WHOLE_BATCH = "compares the samples of a batch (metric learning)"
+
 
 class TripletCrossEntropyLoss(nn.Module):
     """CTL of Table 6: cross-entropy plus the triplet loss of FaceNet, on every triplet of the batch.
@@ -25,6 +27,8 @@ class TripletCrossEntropyLoss(nn.Module):
         weight: of the triplet loss, >= 0.
         margin: between the distances of normalised features, > 0.
     """
+
+    whole_batch = WHOLE_BATCH
 
     def __init__(
         self,
@@ -53,6 +57,8 @@ class LiftedCrossEntropyLoss(nn.Module):
         margin: that negatives should be apart, between normalised features, > 0.
         generalized: use reference 9's form.
     """
+
+    whole_batch = WHOLE_BATCH
 
     def __init__(
         self,

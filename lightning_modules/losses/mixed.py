@@ -37,6 +37,11 @@ class MixedLoss(nn.Module):
         self.cross_entropy = CrossEntropyLoss()
         self.batch_similarity = BatchSimilarityLoss(margin)
 
+    @property
+    def whole_batch(self) -> str:
+        """Why the loss needs the whole batch at once; empty if it is a mean over samples."""
+        return "compares the samples of a batch (batch similarity)" if self.gamma > 0 else ""
+
     def forward(self, features: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of features (N, L) and logits (N, C) with labels (N,)."""
         loss: Tensor = self.beta * self.cross_entropy(logits, labels)

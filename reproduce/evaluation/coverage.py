@@ -1,27 +1,22 @@
-"""What is still blank: rows of listed tables and figures that have no committed result.
+"""List what is still blank: rows of printed tables and figures that have no committed result.
 
-In: ``papers/index.yaml``, the papers' commands, ``results/<key>/<table>/``. Out: one line a row that lacks results
-and has no reason to be blank. Plans the cells (which imports torch), runs none.
+Plans the cells of each target that a paper offers, and looks for their files below ``results/<key>/<table>/``; runs
+none.
 """
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Command, Job
-from medrepro.reproduce.printed.load import KEYS, PAPERS
-from medrepro.reproduce.printed.yaml_fields import read_fields
-
-INDEX = PAPERS / "index.yaml"
-KINDS = {"tables": "table", "figures": "figure"}
+from medrepro.reproduce.plan.paper import Job, Reason, load
+from medrepro.reproduce.printed.load import KEYS, load_paper
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A printed table or figure: the command's target that regenerates it, or the reason for none."""
+    """A printed table or figure: the target that regenerates it, or the reason for none."""
 
     key: str
     target: str
@@ -51,30 +46,15 @@ class Blank:
         return f"{self.key} {self.target} {self.row}: {what}"
 
 
-def read_index(path: Path = INDEX) -> list[Listed]:
-    """Every table and figure of the index, in its order.
-
-    Raises:
-        InputError: an entry has neither a command nor a reason, or the file breaks its format.
-    """
+def printed_targets() -> list[Listed]:
+    """Return every printed table and figure of the papers, with the reason of each that is not regenerated."""
     listed = []
-    for key, paper in read_fields(path).mapping().items():
-        if key not in KEYS:
-            raise paper.error(f"no paper {key!r}; the papers are {', '.join(KEYS)}")
-        for kind, entries in paper.record(("tables",), ("figures",)).items():
-            for name, entry in entries.mapping().items():
-                parts = entry.record((), ("command", "reason"))
-                if not parts:
-                    raise entry.error(f"{KINDS[kind]} {name} has neither a command nor a reason")
-                reason = "" if "command" in parts else parts["reason"].text()
-                listed.append(Listed(key, f"{KINDS[kind]} {name}", reason))
+    for key in KEYS:
+        tables = {f"table {name}" for name in load_paper(key).tables}
+        for name, target in load(key).targets.items():
+            if name in tables or name.startswith("figure"):
+                listed.append(Listed(key, name, target.text if isinstance(target, Reason) else ""))
     return listed
-
-
-def load_command(key: str) -> Command:
-    """The command of a paper (imports its module, not yet torch)."""
-    command: Command = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND
-    return command
 
 
 def blanks(listed: Listed, results: Path, folder: Path) -> list[Blank]:
@@ -87,11 +67,11 @@ def blanks(listed: Listed, results: Path, folder: Path) -> list[Blank]:
     """
     if listed.reason:
         return []
-    command = load_command(listed.key)
-    if listed.target not in command.targets:
+    paper = load(listed.key)
+    if listed.target not in paper.offered:
         return [Blank(listed.key, listed.target, "all rows", 0, 0, "the command does not offer it yet")]
     try:
-        job = command.job(Options(command="", target=listed.target, out=str(folder)))
+        job = paper.plan(Options(command="", target=listed.target, out=str(folder)))
     except InputError as error:
         return [Blank(listed.key, listed.target, "all rows", 0, 0, str(error))]
     return list(_blank_rows(listed, job, results / listed.key))

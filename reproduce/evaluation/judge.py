@@ -18,7 +18,15 @@ from medrepro.reproduce.evaluation.results import Current, Result, read_results
 from medrepro.reproduce.plan.table import RowSpec, TableSpec
 from medrepro.reproduce.printed.claims import Claim, Comparison, PaperClaims, Sample
 
-Verdict = Literal["supported", "not supported", "inconclusive", "needs original data", "cannot be (audit)", "not run"]
+Verdict = Literal[
+    "supported",
+    "not supported",
+    "inconclusive",
+    "needs original data",
+    "cannot be (audit)",
+    "not run",
+    "cannot be judged",
+]
 ALPHA = 0.05
 MIN_RUNS = 3
 TIERS = ("original", "stand-in", "embedded")
@@ -80,13 +88,16 @@ def judge_paper(claims: PaperClaims, findings: Sequence[Finding], results: Path,
         InputError: a claim points to a finding that the audit does not have, or a result file is broken.
     """
     known = {finding.id: finding for finding in findings}
-    measured = {claim.id: _measure(claims, claim, results, code) for claim in claims.claims if _is_testable(claim)}
+    measured: dict[str, list[Effect]] = {}
+    unpaired: dict[str, str] = {}
+    for claim in filter(_is_testable, claims.claims):
+        measured[claim.id], unpaired[claim.id] = _measure(claims, claim, results, code)
     first = {name: effects[0] for name, effects in measured.items() if effects}
     corrected = holm({name: effect.p for name, effect in first.items() if effect.p is not None})
     judged = []
     for claim in claims.claims:
         effect = replace(first[claim.id], holm=corrected.get(claim.id)) if claim.id in first else None
-        verdict, why = _decide(claim, known, effect)
+        verdict, why = _decide(claim, known, effect, unpaired.get(claim.id, ""))
         others = tuple(measured.get(claim.id, [])[1:])
         judged.append(Judged(claim, verdict, why, printed_effect(claims, claim), _shown(claims, claim), effect, others))
     return judged
@@ -105,7 +116,7 @@ def _is_testable(claim: Claim) -> bool:
     return claim.comparison is not None and not claim.audit and not claim.needs
 
 
-def _decide(claim: Claim, known: Mapping[str, Finding], effect: Effect | None) -> tuple[Verdict, str]:
+def _decide(claim: Claim, known: Mapping[str, Finding], effect: Effect | None, unpaired: str) -> tuple[Verdict, str]:
     missing = [name for name in claim.audit if name not in known]
     if missing:
         raise InputError(f"claim {claim.id}: the audit has no finding {missing[0]!r}; it has {', '.join(known)}")
@@ -113,6 +124,8 @@ def _decide(claim: Claim, known: Mapping[str, Finding], effect: Effect | None) -
         return "cannot be (audit)", known[claim.audit[0]].summary
     if claim.needs:
         return "needs original data", f"needs {claim.needs}"
+    if effect is None and unpaired:
+        return "cannot be judged", unpaired
     if effect is None or claim.comparison is None:
         return "not run", "no results of these rows yet"
     return _by_effect(claim.comparison, effect)
@@ -154,19 +167,30 @@ def _no_worse(test: Comparison, low: float, high: float, significant: bool) -> t
     return "supported", f"the interval lies above a loss of {test.tolerance:g}"
 
 
-def _measure(claims: PaperClaims, claim: Claim, results: Path, code: str | None) -> list[Effect]:
-    """The effect on every data set for which all rows have results, the nearest to the paper's first."""
-    test = claim.comparison
+def _measure(claims: PaperClaims, claim: Claim, results: Path, code: str | None) -> tuple[list[Effect], str]:
+    """Return the effect on every data set for which all rows have results, the nearest to the paper's first.
+
+    Rows that were not measured on the same cases give no effect; the second value says so.
+    """
+    test, found, reason = claim.comparison, [], ""
     if test is None:
-        return []
-    folders = [results / test.table, *sorted(results.glob(f"{test.table}-*"))]
-    found = [effect for folder in folders if (effect := _measure_in(claims, claim, test, folder, code)) is not None]
-    return sorted(found, key=lambda effect: TIERS.index(effect.tier))
+        return [], ""
+    for folder in (results / test.table, *sorted(results.glob(f"{test.table}-*"))):
+        every = read_results(folder)  # a broken file concerns all claims
+        try:
+            effect = _measure_in(claims, claim, test, every, code)
+        except InputError as error:
+            reason = reason or f"{folder.name}: {error}"
+            continue
+        found += [effect] if effect is not None else []
+    return sorted(found, key=lambda effect: TIERS.index(effect.tier)), reason
 
 
-def _measure_in(claims: PaperClaims, claim: Claim, test: Comparison, folder: Path, code: str | None) -> Effect | None:
+def _measure_in(
+    claims: PaperClaims, claim: Claim, test: Comparison, results: Sequence[Result], code: str | None
+) -> Effect | None:
     needed = {*test.better, *test.worse}
-    every = [result for result in read_results(folder) if result.row in needed and _same_table(result, test)]
+    every = [result for result in results if result.row in needed and _same_table(result, test)]
     current = Current(code, frozenset())
     fresh = [result for result in every if not current.stale_reason(result)]
     usable, stale = (fresh, "") if {result.row for result in fresh} == needed else (every, "other code")

@@ -1,6 +1,6 @@
-"""A cell: the smallest result there is, one (paper, table, row, seed, fold) -> one JSON file.
+"""Describe a cell: the smallest result there is, one (paper, table, row, seed, fold) -> one JSON file.
 
-In: plain values from a paper's command; out: an identity that decides whether the cell is already finished.
+A cell names the function that computes it and the cells it needs; its identity decides whether it is already finished.
 Nothing here imports torch, so planning a table and finding it complete takes no time.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
 
-KEYS = ("egfr", "multiscale", "cellline", "segradcam", "quadsnet")
 SCHEMA = 1
+UNCONVERTED = "medrepro.reproduce.run.unconverted:execute"  # until every paper names its functions
 
 
 def leading_number(printed: str) -> float | None:
@@ -37,7 +37,7 @@ class Printed:
 
 @dataclass(frozen=True)
 class Runtime:
-    """How a cell is run; nothing here may change what is learnt beyond rounding, so it is not part of its identity."""
+    """How a cell is run; must not affect results beyond rounding, so it is not part of the cell's identity."""
 
     accelerator: str = "cpu"
     devices: int = 1
@@ -64,10 +64,12 @@ class Cell:
     """One (paper, table, row, seed, fold) with everything that determines its result.
 
     Attributes:
-        config: ``{"module": ..., "data": ..., "train": ...}`` of plain values; its hash is the cell's identity.
+        config: ``{"module": ..., "data": ..., "train": ...}`` of plain values; only a cell that trains has ``train``.
         label: what the row is called in the table.
         out: the run's folder; the result lies below ``out/results``.
         command: the command that made it.
+        function: what computes it, ``package.module:name``; called as ``function(cell, context)``.
+        needs: cells that must be finished first, whose results the function may read.
     """
 
     key: str
@@ -81,6 +83,18 @@ class Cell:
     out: str
     command: str = ""
     runtime: Runtime = field(default_factory=Runtime)
+    function: str = UNCONVERTED
+    needs: "tuple[Cell, ...]" = ()
+
+    @property
+    def id(self) -> str:
+        """Name within its run: table, row, seed and fold."""
+        return f"{self.table}/{self.name}"
+
+    @property
+    def epochs(self) -> int | None:
+        """Epochs that it trains; None if it is computed without training."""
+        return self.config.get("train", {}).get("epochs") or None
 
     @property
     def name(self) -> str:
@@ -99,15 +113,16 @@ class Cell:
 
     @property
     def config_sha256(self) -> str:
-        """Hash of everything the user chose that can change the result."""
+        """Hash of everything the user chose that can change the result, including what it needs."""
         identity = {
             "schema": SCHEMA, "key": self.key, "row": self.row, "seed": self.seed, "fold": self.fold,
-            "preset": self.preset, "config": self.config,
+            "preset": self.preset, "config": self.config, "function": self.function,
+            "needs": [need.config_sha256 for need in self.needs],
         }  # fmt: skip
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def finished(self) -> dict[str, Any] | None:
-        """Return the result if this very cell, with this code and these files, was run to its end before."""
+        """Return the result if this very cell, with this code and these files, has been run to its end."""
         try:
             result: dict[str, Any] = json.loads(self.path.read_text())
         except (FileNotFoundError, ValueError):  # ValueError: damaged, so it is run again
@@ -127,8 +142,12 @@ class Cell:
     @classmethod
     def from_json(cls, text: str) -> "Cell":
         """Restore what :meth:`to_json` wrote."""
-        values = json.loads(text)
-        return cls(**{**values, "runtime": Runtime.of(values["runtime"])})
+        return cls._of(json.loads(text))
+
+    @classmethod
+    def _of(cls, values: Mapping[str, Any]) -> "Cell":
+        needs = tuple(cls._of(need) for need in values["needs"])
+        return cls(**{**values, "runtime": Runtime.of(values["runtime"]), "needs": needs})
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What decides whether two cells are the same: code and data, as hashes."""
+"""Hash code and data, which decide whether two cells are the same."""
 
 import ast
 import hashlib
@@ -7,6 +7,8 @@ import os
 import tokenize
 from functools import cache
 from pathlib import Path
+
+from medrepro.reproduce.papers import folder_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,9 +40,9 @@ def code_sha256(key: str) -> str:
     Reports and tables are not included: they change no result.
     """
     digest = hashlib.sha256()
-    for folder in (*CODE, f"reproduce/papers/{key}"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(f"{path.relative_to(ROOT)}\n{bare_code(path.read_text())}".encode())
+    for folder in (*(ROOT / name for name in CODE), folder_of(key)):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{folder.name}/{path.relative_to(folder)}\n{bare_code(path.read_text())}".encode())
     return digest.hexdigest()
 
 

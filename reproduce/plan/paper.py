@@ -1,24 +1,24 @@
-"""What a paper's command is, and what a user may ask of it: plain data, nothing heavy to import.
+"""Describe a paper as a value: its targets, its data and what it cites; plain data, nothing heavy to import."""
 
-In: nothing; out: :class:`Options` (what was asked), :class:`Job` (what that takes), :class:`Command` (what is offered).
-"""
-
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from medrepro.reproduce.plan.cell import Cell, Printed
+from medrepro.reproduce.papers import find_papers
+from medrepro.reproduce.plan.cell import UNCONVERTED, Cell, Printed
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.table import TableSpec
 
 
 @dataclass(frozen=True)
 class Job:
-    """One table's worth of work, as a paper's command plans it.
+    """One table's worth of work, as a paper plans it.
 
     Attributes:
         spec: the table to fill.
-        cells: what must have been run for it.
+        cells: the cells that fill it; what they need is run before them.
         assumptions: the card's numbered deviations that touch this run.
         figures: extra figures from the results, after the standard ones; given the view.
         prepare: fills the data cache, once, with a progress bar, before any cell needs it.
@@ -34,52 +34,101 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Command:
-    """What a paper's command offers.
+class Target:
+    """A table, figure or study that a command regenerates.
 
     Attributes:
-        targets: every ``table 5``, ``figure 4`` or ``study margin`` with one line of help; the first is the default.
+        plan: turns options into the job.
+        help: one line.
+    """
+
+    plan: Callable[[Options], Job]
+    help: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a printed table or figure is not regenerated."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper.
+
+    Attributes:
+        targets: ``table 5``, ``figure 4``, ``study margin``, each planned or with the reason for none; the first that
+            is planned is the default.
         data: names for ``--data`` with one line of help; the first is the default.
-        job: turns options into a job for their target.
         classes: returns the module and datamodule classes, for ``--module.*`` and ``--config``; imports torch.
-        flags: further flags that take a word, name -> one line of help; they arrive in :attr:`Options.flags`.
         citations: (what, text, licence) for the report.
+        flags: further flags that take a word, name -> one line of help; they arrive in :attr:`Options.flags`.
     """
 
     key: str
     title: str
-    targets: dict[str, str]
-    data: dict[str, str]
-    job: Callable[[Options], Job]
+    targets: Mapping[str, Target | Reason]
+    data: Mapping[str, str]
     classes: Callable[[], tuple[type, type]]
     citations: tuple[tuple[str, str, str], ...]
     flags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def offered(self) -> dict[str, Target]:
+        """The targets that can be planned."""
+        return {name: target for name, target in self.targets.items() if isinstance(target, Target)}
 
-def plan_job(command: Command, options: Options) -> Job:
-    """Return the job of the options' target, its cells told what holds for all papers alike.
+    def plan(self, options: Options) -> Job:
+        """Return the job of the options' target."""
+        return self.offered[options.target].plan(options)
 
-    Batches to accumulate change what is learnt, so they are part of a cell's identity; the paper's numbers, which W&B
-    shows beside ours, are not.
-    """
-    return _told(command.job(options), options)
+    @classmethod
+    def unconverted(
+        cls,
+        key: str,
+        title: str,
+        targets: Mapping[str, str],
+        job: Callable[[Options], Job],
+        reasons: Mapping[str, str],
+        **rest: Any,
+    ) -> "Paper":
+        """Return a paper that is still declared by its command."""
+        planned: dict[str, Target | Reason] = {name: Target(job, text) for name, text in targets.items()}
+        return cls(key, title, planned | {name: Reason(text) for name, text in reasons.items()}, **rest)
 
 
-def _told(job: Job, options: Options) -> Job:
+def load(key: str) -> Paper:
+    """Return the paper ``key`` (imports its tables, not torch)."""
+    try:
+        paper: Paper = pkgutil.resolve_name(find_papers()[key])
+    except AttributeError:  # not converted yet
+        paper = importlib.import_module(f"medrepro.reproduce.{key}").PAPER
+    return paper
+
+
+def plan_job(paper: Paper, options: Options) -> Job:
+    """Return the job of the options' target, its cells with the printed numbers that W&B shows beside ours."""
+    return _with_printed(paper.plan(options), options)
+
+
+def _with_printed(job: Job, options: Options) -> Job:
     printed = {row.id: _printed(job.spec, row.paper) for row in job.spec.rows} if options.wandb != "disabled" else {}
     cells = tuple(
         replace(
             cell,
-            config=_accumulating(cell.config, options.accumulate),
+            config=_accumulating(cell, options.accumulate),
             runtime=replace(cell.runtime, paper=printed.get(cell.row, ())),
         )
         for cell in job.cells
     )
-    return replace(job, cells=cells, before=tuple(_told(one, options) for one in job.before))
+    return replace(job, cells=cells, before=tuple(_with_printed(one, options) for one in job.before))
 
 
-def _accumulating(config: dict[str, Any], batches: int) -> dict[str, Any]:
-    return config if batches == 1 else {**config, "train": {**config["train"], "accumulate": batches}}
+def _accumulating(cell: Cell, batches: int) -> dict[str, Any]:
+    if batches == 1 or cell.function != UNCONVERTED:
+        return cell.config
+    return {**cell.config, "train": {**cell.config["train"], "accumulate": batches}}
 
 
 def _printed(spec: TableSpec, paper: Mapping[str, float | str]) -> tuple[Printed, ...]:

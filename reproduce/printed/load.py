@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.papers import KEYS, folder_of
 from medrepro.reproduce.printed.model import Cell, Column, Paper, Row, Table
 from medrepro.reproduce.printed.reader import read_paper
 
 __all__ = ["KEYS", "PAPERS", "Cell", "Column", "Paper", "Row", "Table", "load_paper"]
 
 PAPERS = Path(__file__).parent.parent / "papers"
-KEYS = ("egfr", "multiscale", "cellline", "segradcam", "quadsnet")
 
 
 @cache
@@ -26,4 +26,4 @@ def load_paper(key: str) -> Paper:
     """
     if key not in KEYS:
         raise InputError(f"no paper {key!r}; the papers are {', '.join(KEYS)}")
-    return read_paper(PAPERS / key / "printed.yaml")
+    return read_paper(folder_of(key) / "printed.yaml")

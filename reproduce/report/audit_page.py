@@ -9,7 +9,7 @@ from html import escape
 from medrepro.reproduce.checks.audit import Audit
 from medrepro.reproduce.checks.findings import Finding
 from medrepro.reproduce.report.audit import MEANINGS, check_names, headline, source
-from medrepro.reproduce.report.html import article, plain_page
+from medrepro.reproduce.report.plain_page import article, plain_page
 
 SEVERITY_COLOURS = {"impossible": "vermilion", "inconsistent": "ochre", "unclear": "blue"}
 

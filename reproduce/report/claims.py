@@ -12,7 +12,7 @@ from rich.markup import escape as plain
 
 from medrepro.reproduce.evaluation.judge import Effect, Judged, count_verdicts
 from medrepro.reproduce.printed.claims import PaperClaims
-from medrepro.reproduce.report.html import article, plain_page
+from medrepro.reproduce.report.plain_page import article, plain_page
 
 STYLES = {
     "supported": ("green", "green"),
@@ -20,6 +20,7 @@ STYLES = {
     "inconclusive": ("yellow", "ochre"),
     "needs original data": ("cyan", "blue"),
     "cannot be (audit)": ("magenta", "purple"),
+    "cannot be judged": ("dim", "muted"),
     "not run": ("dim", "muted"),
 }
 Ledger = Mapping[str, tuple[PaperClaims, Sequence[Judged]]]

@@ -6,7 +6,6 @@
 ``folder+skin`` those of the folder ``skin``.
 """
 
-import importlib
 import os
 import re
 import sys
@@ -20,7 +19,7 @@ from medrepro.datamodules.support.cache import atomic_write
 from medrepro.reproduce.evaluation.collect import RESULTS
 from medrepro.reproduce.plan.identity import ROOT, code_sha256
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Command
+from medrepro.reproduce.plan.paper import load
 
 BLOCK = re.compile(
     r"(<!-- results: (?P<key>\w+) (?P<kind>table|figure|study) (?P<name>\S+)(?: (?P<data>[\w+-]+))? -->\n)"
@@ -54,10 +53,10 @@ def _wanted(match: re.Match[str]) -> Wanted:
 
 def table(key: str, target: str, data: str | None = None) -> str:
     """Return the Markdown table of a target from its committed results, or a line that says there are none."""
-    command: Command = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND
-    name = data.partition("+")[0] if data else next(iter(command.data))
+    paper = load(key)
+    name = data.partition("+")[0] if data else next(iter(paper.data))
     options = Options(command="", target=target, data=name, out="runs/render", named_out=True)
-    job = command.job(options)
+    job = paper.plan(options)
     source = job.cells[0].table if job.cells else job.spec.number
     folder = RESULTS / key / (source if data is None else f"{source}-{data}")
     if not any(folder.glob("*.json")):

@@ -4,7 +4,6 @@ In: folders with result files, of one run or of many, or the committed ones. Out
 texts, for the dashboard and the W&B workspace. A folder's unreadable files are named, the others are shown.
 """
 
-import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +20,7 @@ from medrepro.reproduce.evaluation.table_view import TableView, ViewRow, build_t
 from medrepro.reproduce.plan.cell import leading_number
 from medrepro.reproduce.plan.identity import code_sha256
 from medrepro.reproduce.plan.options import Options, slug
-from medrepro.reproduce.plan.paper import Command, Job
+from medrepro.reproduce.plan.paper import Job, load
 from medrepro.reproduce.plan.table import Column, RowSpec, TableSpec
 from medrepro.reproduce.printed.load import KEYS
 from medrepro.reproduce.report.figures.curves import row_slots
@@ -148,13 +147,13 @@ def _mixes_data(key: str, table: str) -> bool:
 @cache
 def planned(key: str, table: str, data: str = "", preset: str = "quick") -> Job | None:
     """Return the job whose cells lie in ``table``'s folder; None if the command has none or cannot plan it here."""
-    command: Command = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND
-    name = data if data in command.data else next(iter(command.data))
-    for target in command.targets:
+    paper = load(key)
+    name = data if data in paper.data else next(iter(paper.data))
+    for target in paper.offered:
         if table not in (slug(target), target.partition(" ")[2]):
             continue
         try:
-            job = command.job(Options(command="", target=target, data=name, preset=preset, out="runs/dashboard"))
+            job = paper.plan(Options(command="", target=target, data=name, preset=preset, out="runs/dashboard"))
         except (InputError, FileNotFoundError):
             continue
         if any(cell.table == table for cell in job.cells):

@@ -18,7 +18,6 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.reproduce.evaluation import text
 from medrepro.reproduce.evaluation.table_view import TableView, ViewColumn, ViewRow
 
@@ -216,13 +215,3 @@ class Progress:
     def _tick(self) -> None:
         while not self._stop.wait(self.every):
             self.console.print(Text(self.line()), soft_wrap=True)
-
-
-__all__ = ["OneLineParser", "guarded", "plain_console"]
-
-PLAIN_WIDTH = 140  # characters where the output is no terminal
-
-
-def plain_console() -> Console:
-    """Standard output: coloured on a terminal, plain and of a fixed width elsewhere; long lines are kept whole."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, soft_wrap=True)

@@ -1,10 +1,7 @@
-"""What happens beside the steps of a training run: checkpoints that are whole, the best epoch, history and progress.
-
-In: a running Lightning trainer; out: files in the cell's folder, and values by epoch.
-"""
+"""Callbacks of a training run: whole checkpoints, the best epoch, history and progress, and those that a sweep adds."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -14,9 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from medrepro.datamodules.support.errors import InputError
-
-Report = Callable[[float, str], None]  # (epochs done, detail)
-Stop = Callable[[], bool]
+from medrepro.reproduce.run.outcome import Report, Stop
 
 
 class InterruptedCellError(Exception):
@@ -108,19 +103,19 @@ class History(Callback):
         self.values = state_dict["values"]
 
 
-_callbacks: ContextVar[tuple[Callback, ...]] = ContextVar("callbacks", default=())
+_extra: ContextVar[tuple[Callback, ...]] = ContextVar("extra callbacks", default=())
 
 
 @contextmanager
-def bringing(*callbacks: Callback) -> Iterator[None]:
-    """Give the cells that are trained in this block further callbacks."""
-    token = _callbacks.set(callbacks)
+def extra_callbacks(*callbacks: Callback) -> Iterator[None]:
+    """Give the cells that are trained in this block these further callbacks, and no others."""
+    token = _extra.set(callbacks)
     try:
         yield
     finally:
-        _callbacks.reset(token)
+        _extra.reset(token)
 
 
-def brought() -> tuple[Callback, ...]:
-    """Return the callbacks that hold now."""
-    return _callbacks.get()
+def current_extra_callbacks() -> tuple[Callback, ...]:
+    """Return the further callbacks of the innermost :func:`extra_callbacks` block."""
+    return _extra.get()

@@ -1,7 +1,7 @@
-"""Classical comparators: random forest and support vector machine on handcrafted features, patients kept apart.
+"""Classical comparators: random forest, tree and support vector machine on handcrafted features.
 
-In: a feature table with labels and patients; out: probabilities. Hyper-parameters are chosen by an inner
-cross-validation that is grouped by patient too, so nothing of a test patient is ever seen.
+Hyper-parameters are chosen by an inner cross-validation that is grouped by patient, as the outer one is, so nothing of
+a test patient is ever seen.
 """
 
 from typing import Any, Literal

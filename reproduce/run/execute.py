@@ -1,40 +1,37 @@
 """Run one cell in this process and write its result, whole or not at all."""
 
-import importlib
 import os
+import pkgutil
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.reproduce.plan.cell import SCHEMA, Cell, write_json
 from medrepro.reproduce.plan.identity import ROOT, code_sha256, source_fingerprint
+from medrepro.reproduce.run.outcome import Context, Outcome
 from medrepro.reproduce.run.ranks import is_first_process
-
-if TYPE_CHECKING:
-    from medrepro.reproduce.run.outcome import Outcome
-
 
 VERSIONS = ("torch", "pytorch-lightning", "monai", "timm", "torchmetrics", "numpy", "scikit-learn")
 
 
-def execute(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], bool]) -> None:
-    """Run one cell in this process and write its result, whole or not at all."""
-    if cell.config["train"]["epochs"]:  # a count needs no torch, whose import takes longer than counting
+def execute(cell: Cell, context: Context) -> None:
+    """Run one cell in this process by the function that it names, and write its result, whole or not at all."""
+    if cell.epochs:  # a count needs no torch, whose import takes longer than counting
         import torch
 
         torch.set_num_threads(cell.runtime.threads)
     started = time.monotonic()
-    paper = importlib.import_module(f"medrepro.reproduce.{cell.key}")
+    function = pkgutil.resolve_name(cell.function)
     with _logged(cell):
-        outcome = paper.execute(cell, report, stop)
+        outcome: Outcome | None = function(cell, context)
         if outcome is not None and is_first_process():
             write_result(cell, outcome, time.monotonic() - started)
 
@@ -52,7 +49,7 @@ def _logged(cell: Cell) -> Iterator[None]:
         wandb_cells.log_cell(cell)
 
 
-def write_result(cell: Cell, outcome: "Outcome", seconds: float) -> None:
+def write_result(cell: Cell, outcome: Outcome, seconds: float) -> None:
     """Write predictions, the resolved configuration and, last, the JSON that says the cell is finished."""
     if outcome.predictions is not None:
         with atomic_write(cell.path.with_suffix(".parquet")) as temporary:
@@ -62,7 +59,7 @@ def write_result(cell: Cell, outcome: "Outcome", seconds: float) -> None:
     write_json(cell.path, _result(cell, outcome, seconds))
 
 
-def _result(cell: Cell, outcome: "Outcome", seconds: float) -> dict[str, Any]:
+def _result(cell: Cell, outcome: Outcome, seconds: float) -> dict[str, Any]:
     from medrepro.reproduce.evaluation.summary import summarise
 
     metrics, intervals, baselines = summarise(outcome.predictions)
@@ -83,6 +80,8 @@ def _result(cell: Cell, outcome: "Outcome", seconds: float) -> dict[str, Any]:
         "baselines": baselines,
         "predictions": f"{cell.name}.parquet" if outcome.predictions is not None else None,
         "history": dict(outcome.history),
+        "function": cell.function,
+        "needs": [need.id for need in cell.needs],
         "config": cell.config,
         "config_sha256": cell.config_sha256,
         "code_sha256": code_sha256(cell.key),

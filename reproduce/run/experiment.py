@@ -1,34 +1,34 @@
-"""Run the cells of a table: what is finished is reused, what is not is trained, a few at a time.
+"""Run the cells of a table, a few at a time: what is finished is reused, what a cell needs is run before it.
 
-In: a list of cells; out: one result JSON each. The parent decides once what remains to be done and imports no torch;
-each worker process keeps its libraries loaded and takes the next cell. With several devices every cell is a launch
-of its own, because Lightning's launcher runs the parent's command line again on every rank.
+The parent decides once what remains to be done and imports no torch; each worker process keeps its libraries loaded
+and takes the next cell. With several devices every cell that trains is a launch of its own, because Lightning's
+launcher runs the parent's command line again on every rank.
 """
 
 import multiprocessing as mp
 import os
 import signal
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from medrepro.datamodules.support.cache import writable_folder
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.run.execute import execute
-from medrepro.reproduce.run.launch import ALONE, launch
+from medrepro.reproduce.run.launch import ALONE, launch, wait_for_result
+from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.ranks import Place
-
-if TYPE_CHECKING:
-    pass
+from medrepro.reproduce.run.unconverted import also_needs
 
 
 class Observer(Protocol):
-    """Who is told how far the cells are: see ``medrepro.reproduce.report.terminal.Progress``."""
+    """Shows how far the cells are: see ``medrepro.reproduce.report.terminal.Progress``."""
 
     def start(self, cell_id: str, label: str, epochs: int) -> None:
         """A cell begins."""
@@ -42,49 +42,87 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What remains to be run, decided once, by the parent."""
+    """What remains to be run, decided once, by the parent; each cell stands after those that it needs."""
 
     todo: tuple[Cell, ...]
     reused: tuple[Cell, ...]
 
 
-def plan(cells: Sequence[Cell]) -> Plan:
-    """Divide cells into those to run and those whose result stands already."""
-    done = [cell.finished() is not None for cell in cells]
-    return Plan(
-        tuple(cell for cell, is_done in zip(cells, done, strict=True) if not is_done),
-        tuple(cell for cell, is_done in zip(cells, done, strict=True) if is_done),
-    )
+def plan(cells: Sequence[Cell], reuse: bool = True) -> Plan:
+    """Divide cells, and what the unfinished ones need, into those to run and those that have their result already.
+
+    Args:
+        cells: what is wanted; what they need is found through them.
+        reuse: take finished results as they are; else every cell is to be run.
+    """
+    wanted = {cell.id: cell for cell in cells}
+    todo: dict[str, Cell] = {}
+    reused: dict[str, Cell] = {}
+
+    def visit(cell: Cell) -> None:
+        if cell.id in todo or cell.id in reused:
+            return
+        if reuse and cell.finished() is not None:
+            reused[cell.id] = cell
+            return
+        for need in cell.needs:
+            visit(wanted.get(need.id, need))
+        todo[cell.id] = cell
+
+    for cell in cells:
+        visit(cell)
+    return Plan(tuple(todo.values()), tuple(reused.values()))
 
 
 def run(todo: Sequence[Cell], jobs: int, observer: Observer, place: Place = ALONE) -> None:
     """Run all cells, ``jobs`` at a time; returns when each has its result file.
 
-    Cells on several devices are trained one after the other; what is computed from them, one process does.
+    On several devices the cells that train are launched one after the other; the others run in one process on the
+    first rank. A cell runs once those that it needs are finished, and not at all if one of them fails.
 
     Raises:
-        InputError: a cell could not be run for a reason the user can mend; finished cells are kept.
+        InputError: a cell could not be run for a reason the user can fix; finished cells are kept.
         KeyboardInterrupt: the user stopped; running cells end after their current step, finished ones are kept.
     """
     if not todo:
         return
     writable_folder(Path(todo[0].out), "--out")
-    trained = [cell for cell in todo if cell.config["train"]["epochs"]]
-    computed = [cell for cell in todo if not cell.config["train"]["epochs"]]
     if todo[0].runtime.devices * todo[0].runtime.num_nodes > 1:
-        _launch_all(trained, observer, place)
-        trained, computed = [], [_on_one_device(cell) for cell in computed if place.is_first]
-    for wave in (trained, computed):  # what is computed, such as an ensemble, may rest on what was trained
-        if wave:
-            _run_pool(wave, min(jobs, len(wave)), observer)
+        _launch_all(todo, observer, place)
+    else:
+        _run_pool(todo, min(jobs, len(todo)), observer)
+
+
+def order(cells: Sequence[Cell]) -> TopologicalSorter[str]:
+    """Return the ids of ``cells`` in the order in which they may run; needs outside of them are taken as finished."""
+    among = {cell.id for cell in cells}
+    needed = {cell.id: [need.id for need in cell.needs] + also_needs(cell, cells) for cell in cells}
+    return TopologicalSorter({name: [need for need in needs if need in among] for name, needs in needed.items()})
+
+
+def waves(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    """Yield the cells in groups, each of which needs only cells of earlier groups."""
+    sorter, by_id = order(cells), {cell.id: cell for cell in cells}
+    sorter.prepare()
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        yield [by_id[name] for name in ready]
+        sorter.done(*ready)
 
 
 def _launch_all(cells: Sequence[Cell], observer: Observer, place: Place) -> None:
-    for number, cell in enumerate(cells):
-        name = f"{cell.table}/{cell.name}"
-        observer.start(name, cell.label, cell.config["train"]["epochs"])
-        launch(cell, name, observer, place, number)
-        observer.finish(name)
+    number = 0  # of the launch, the same on every rank
+    for wave in waves(cells):
+        for cell in (cell for cell in wave if cell.epochs):
+            observer.start(cell.id, cell.label, cell.epochs or 0)
+            launch(cell, cell.id, observer, place, number)
+            observer.finish(cell.id)
+            number += 1
+        computed = [_on_one_device(cell) for cell in wave if not cell.epochs]
+        if computed and place.is_first:
+            _run_pool(computed, 1, observer)
+        for cell in () if place.is_first else computed:
+            wait_for_result(cell)  # the next wave may need it
 
 
 def _on_one_device(cell: Cell) -> Cell:
@@ -98,10 +136,8 @@ def _run_pool(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
     relay = Thread(target=_relay, args=(events, observer), daemon=True)
     relay.start()
     pool = ProcessPoolExecutor(jobs, context, _start_worker, (events, stop, todo[0].runtime.threads))
-    futures: list[Future[None]] = [pool.submit(_work, cell.to_json()) for cell in todo]
     try:
-        for future in as_completed(futures):
-            future.result()
+        _submit_in_order(pool, todo)
     except BrokenProcessPool as error:
         raise InputError(
             "a worker process was killed (out of memory?); finished cells are kept: "
@@ -115,6 +151,18 @@ def _run_pool(todo: Sequence[Cell], jobs: int, observer: Observer) -> None:
         pool.shutdown(wait=True, cancel_futures=True)
         events.put(None)
         relay.join(timeout=5)
+
+
+def _submit_in_order(pool: ProcessPoolExecutor, todo: Sequence[Cell]) -> None:
+    """Submit each cell as soon as those that it needs are finished; the first failure ends it."""
+    sorter, by_id = order(todo), {cell.id: cell for cell in todo}
+    running: dict[Future[None], str] = {}
+    sorter.prepare()
+    while sorter.is_active():
+        running |= {pool.submit(_work, by_id[name].to_json()): name for name in sorter.get_ready()}
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            future.result()
+            sorter.done(running.pop(future))
 
 
 def _relay(events: Any, observer: Observer) -> None:
@@ -144,7 +192,6 @@ def _start_worker(events: Any, stop: Any, threads: int) -> None:
 
 def _work(text: str) -> None:
     cell = Cell.from_json(text)
-    name = f"{cell.table}/{cell.name}"
-    _events.put(("start", name, f"{cell.label} · seed {cell.seed} · fold {cell.fold}", cell.config["train"]["epochs"]))
-    execute(cell, lambda done, detail: _events.put(("epoch", name, done, detail)), _asked_to_stop)
-    _events.put(("finish", name))
+    _events.put(("start", cell.id, f"{cell.label} · seed {cell.seed} · fold {cell.fold}", cell.epochs or 0))
+    execute(cell, Context(lambda done, detail: _events.put(("epoch", cell.id, done, detail)), _asked_to_stop))
+    _events.put(("finish", cell.id))

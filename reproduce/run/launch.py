@@ -1,6 +1,5 @@
 """Start a cell on several devices and follow it; when one rank fails, all are ended and the first error is shown.
 
-In: a cell whose runtime asks for more than one device; out: its result file, or one line that says what went wrong.
 Under torchrun or SLURM every rank's command comes here and starts its own process of the cell; else Lightning does.
 """
 
@@ -23,7 +22,7 @@ RESULT_SECONDS = 3600.0  # the first rank predicts the test part alone, which th
 
 
 class Epochs(Protocol):
-    """Who is told how far a cell is."""
+    """Shows how far a cell is."""
 
     def epoch(self, cell_id: str, done: float, detail: str = "") -> None:
         """A cell has completed this many epochs."""
@@ -38,7 +37,7 @@ def launch(cell: Cell, name: str, observer: Epochs, place: Place = ALONE, number
     Args:
         cell: what to run.
         name: what the observer calls it.
-        observer: told of the epochs.
+        observer: shows the epochs.
         place: this process among those of the launch.
         number: of the cell, the same on every rank.
 
@@ -66,13 +65,21 @@ def launch(cell: Cell, name: str, observer: Epochs, place: Place = ALONE, number
         count = cell.runtime.devices * cell.runtime.num_nodes
         raise InputError(f"cell {name} on {count} devices: {first_error(log.read_text())}; log: {log}")
     if not place.is_first:
-        _wait_for_result(cell, spec)
+        _check_shared(spec)
+        wait_for_result(cell)
 
 
-def _wait_for_result(cell: Cell, spec: Path) -> None:
-    """Wait until the first rank has written the result: the next cell may rest on it."""
+def _check_shared(spec: Path) -> None:
     if not spec.with_name("cell.json").exists():
-        raise InputError(f"{cell.work_dir} has no file of the first rank: --out must be a folder all machines share")
+        raise InputError(f"{spec.parent} has no file of the first rank: --out must be a folder all machines share")
+
+
+def wait_for_result(cell: Cell) -> None:
+    """Wait until the first rank has written the result: the next cell may need it.
+
+    Raises:
+        InputError: it has not appeared in time.
+    """
     deadline = time.monotonic() + RESULT_SECONDS
     while cell.finished() is None:
         if time.monotonic() > deadline:

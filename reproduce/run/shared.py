@@ -1,7 +1,7 @@
-"""The cells of a table, shared by any number of workers on any number of machines.
+"""Share the cells of a table among any number of workers on any number of machines, through a database.
 
-In: a job's cells and a database's URL; out: one result JSON each, in the run folder that all machines share. Each
-command fills the queue with what is missing and works until nothing is left, so all of them render the same report.
+Results lie in the run folder that all machines share. Each command fills the queue with what is missing and works
+until nothing is left, so all of them render the same report.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.experiment import plan, waves
+from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.queue import ENTRY, RETRIES, Queue
 from medrepro.reproduce.run.storage import HEARTBEAT, Address
 from medrepro.reproduce.run.workers import Device, Observer, Report, Stop, Watcher, run_workers
@@ -47,38 +49,32 @@ class CellTask:
         started = time.monotonic()
         cell = Cell.from_json(self.cells[trial.user_attrs[ENTRY]])
         if cell.finished() is None:
-            execute(cell, report, stop)
+            execute(cell, Context(report, stop))
         return time.monotonic() - started
 
 
-def entry(cell: Cell) -> str:
-    """Return what a cell is called in the queue."""
-    return f"{cell.table}/{cell.name}"
-
-
 def run_shared(cells: Sequence[Cell], options: Options, observer: Observer) -> None:
-    """Run all cells that have no result, together with whoever runs the same command; returns when each has one.
+    """Run all cells that have no result, together with all who run the same command; returns when each has one.
 
     Raises:
-        InputError: a cell could not be run for a reason the user can mend, or all workers were killed.
+        InputError: a cell could not be run for a reason the user can fix, or all workers were killed.
         KeyboardInterrupt: the user stopped; running cells end after their current step, finished ones are kept.
     """
     if options.devices * options.num_nodes > 1:
         raise InputError("--workers and --storage give each worker one device; use --devices 1 --num-nodes 1")
     folder = writable_folder(Path(options.out), "--out")
     url = options.storage or f"sqlite:///{folder / 'queue.db'}"
-    for kind in ("trained", "computed"):  # what is computed, such as an ensemble, may rest on what was trained
-        wave = [cell for cell in cells if bool(cell.config["train"]["epochs"]) == (kind == "trained")]
+    for wave in waves(plan(cells, reuse=False).todo):
         if any(cell.finished() is None for cell in wave):
-            address = Address(url, study_name(wave, kind), options.heartbeat or HEARTBEAT, "minimize")
+            address = Address(url, study_name(wave), options.heartbeat or HEARTBEAT, "minimize")
             _run_wave(wave, address, folder, _devices(options), observer)
 
 
-def study_name(cells: Sequence[Cell], kind: str) -> str:
+def study_name(cells: Sequence[Cell]) -> str:
     """Return a name that the same command gives on every machine, and no other command."""
     digest = hashlib.sha256(json.dumps(sorted(cell.config_sha256 for cell in cells)).encode()).hexdigest()
     tables = "+".join(sorted({cell.table for cell in cells}))
-    return f"{cells[0].key}-{tables}-{cells[0].preset}-{kind}-{digest[:8]}"
+    return f"{cells[0].key}-{tables}-{cells[0].preset}-{digest[:8]}"
 
 
 def _devices(options: Options) -> list[Device]:
@@ -92,7 +88,7 @@ def _run_wave(
     cells: Sequence[Cell], address: Address, folder: Path, devices: Sequence[Device], observer: Observer
 ) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    queue, entries = Queue(address), {entry(cell): cell for cell in cells}
+    queue, entries = Queue(address), {cell.id: cell for cell in cells}
     roots = {cell.config["data"].get("data_root") for cell in cells}
     facts = {"code": code_sha256(cells[0].key), "data": sorted(str(source_fingerprint(root)) for root in roots)}
     queue.agree(facts, folder, may_change=True)
@@ -103,7 +99,7 @@ def _run_wave(
     def describe(trial: FrozenTrial) -> tuple[str, str, int] | None:
         cell = entries[trial.user_attrs[ENTRY]]
         label = f"{cell.label} · seed {cell.seed} · fold {cell.fold}"
-        return (entry(cell), label, cell.config["train"]["epochs"]) if trial.number not in over else None
+        return (cell.id, label, cell.epochs or 0) if trial.number not in over else None
 
     task = CellTask({name: cell.to_json() for name, cell in entries.items()})
     codes = run_workers(address, task, devices, Watcher(queue, observer, describe).look)

@@ -1,12 +1,12 @@
-"""Train one cell's module on its datamodule, and predict the test part on one device.
+"""Train a cell's module on its datamodule, and predict the test part on one device.
 
-In: a cell, its Lightning module and datamodule; out: an :class:`Outcome` of plain values and a frame of predictions.
 Kill-safe: a checkpoint is written to a temporary name and renamed, and a resumed run continues bit for bit.
 """
 
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,21 +15,23 @@ from typing import Any, Literal
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, GradientAccumulationScheduler
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from medrepro.datamodules.base import ReproDataModule
 from medrepro.datamodules.support.cache import atomic_write
+from medrepro.datamodules.support.errors import InputError
 from medrepro.lightning_modules.base import ReproModule
 from medrepro.lightning_modules.networks.counting import macs, trainable_count
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.callbacks import AtomicCheckpoint, BestEpoch, History, Report, Stop
-from medrepro.reproduce.run.outcome import Outcome as Outcome
+from medrepro.reproduce.run.callbacks import AtomicCheckpoint, BestEpoch, History, current_extra_callbacks
+from medrepro.reproduce.run.outcome import Context, Outcome, data_block
 
-Measure = Callable[[ReproModule, ReproDataModule], Mapping[str, float]]
-Judge = Callable[[Cell, ReproModule, ReproDataModule, Mapping[str, list[float]]], "Outcome"]
+ExtraMetrics = Callable[[ReproModule, ReproDataModule], Mapping[str, float]]
+Evaluate = Callable[[Cell, ReproModule, ReproDataModule, Mapping[str, list[float]]], Outcome]
 
 
 def build_trainer(cell: Cell, callbacks: list[Callback], logger: Any = False) -> pl.Trainer:
@@ -56,27 +58,26 @@ def build_trainer(cell: Cell, callbacks: list[Callback], logger: Any = False) ->
     )
 
 
-def train_cell(
+def fit(
     cell: Cell,
     make: Callable[[], ReproModule],
     data: ReproDataModule,
-    report: Report,
-    stop: Stop,
-    measure: Measure | None = None,
-    judge: Judge | None = None,
-    logger: Any = False,
+    context: Context,
+    extra_metrics: ExtraMetrics | None = None,
+    evaluate: Evaluate | None = None,
 ) -> Outcome | None:
-    """Fit and predict; returns None on ranks other than the first.
+    """Fit and predict as the cell asks: compiled, several batches a step, logged; None on ranks other than the first.
 
     Args:
         cell: what to run.
         make: builds the module; called after seeding, so that the initial weights are a function of the seed.
         data: the datamodule.
-        report: called with the epochs done and a short detail.
-        stop: asked after every step.
-        measure: further metrics of the trained module, if any.
-        judge: makes the outcome of the trained module in place of :func:`evaluate`; for tasks without a class.
-        logger: a Lightning logger, or False.
+        context: progress and stop.
+        extra_metrics: further metrics of the trained module, if any.
+        evaluate: makes the outcome of the trained module; default: :func:`predicted_test_part`.
+
+    Raises:
+        InputError: batches are to be accumulated under a loss that needs the whole batch.
     """
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # its banners would tear the progress bars
@@ -84,23 +85,70 @@ def train_cell(
     pl.seed_everything(cell.seed, verbose=False)
     module = make()
     cell.work_dir.mkdir(parents=True, exist_ok=True)
-    history, last = History(report, stop), AtomicCheckpoint(cell.work_dir, cell.runtime.checkpoint_every)
+    history, last = (
+        History(context.report, context.stop),
+        AtomicCheckpoint(cell.work_dir, cell.runtime.checkpoint_every),
+    )
     best = BestEpoch(cell.work_dir) if cell.config["train"]["select"] == "best" else None
-    trainer = build_trainer(cell, [history, last, *([best] if best else [])], logger)
+    callbacks = [history, last, *([best] if best else []), *current_extra_callbacks(), *_accumulation(cell, module)]
+    trainer = build_trainer(cell, callbacks, logger_of(cell))
     if cell.runtime.compile:
-        module.compile()
+        network_of(module).compile()
     resume = last.path if cell.runtime.resume and last.path.is_file() else None
     trainer.fit(module, data, ckpt_path=resume, weights_only=True)
     if not trainer.is_global_zero:
         return None
     if best and best.path.is_file():
         module.load_state_dict(torch.load(best.path, weights_only=True, map_location="cpu")["state_dict"])
-    outcome = (judge or evaluate)(cell, module.to(trainer.strategy.root_device), data, history.values)
-    if measure is not None:
-        outcome = replace(outcome, metrics={**outcome.metrics, **measure(module, data)})
+    with _eager(cell.runtime.compile):
+        module = module.to(trainer.strategy.root_device)
+        outcome = (evaluate or predicted_test_part)(cell, module, data, history.values)
+        more = {} if extra_metrics is None else extra_metrics(module, data)
     save_model(module, cell.work_dir / "model.ckpt")
     last.path.unlink(missing_ok=True)
-    return outcome
+    return replace(outcome, metrics={**outcome.metrics, **more})
+
+
+def _eager(compiled: bool) -> AbstractContextManager[Any]:
+    """Run compiled networks as they are written: counting and predicting need no compiler."""
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
+def network_of(module: ReproModule) -> nn.Module:
+    """Return the part of a module that is worth compiling: Lightning calls its steps, never the module itself."""
+    network = getattr(module, "network", None)
+    return network if isinstance(network, nn.Module) else module
+
+
+def accumulated_batches(cell: Cell) -> int:
+    """Return how many batches make a step of the cell's optimiser."""
+    return int(cell.config["train"].get("accumulate", 1))
+
+
+def _accumulation(cell: Cell, module: ReproModule) -> list[Callback]:
+    """Return the callback by which the optimiser steps once in several batches, if the cell asks for it.
+
+    Raises:
+        InputError: the loss is not a mean over samples, so that it would be another one on parts of a batch.
+    """
+    batches, reason = accumulated_batches(cell), getattr(getattr(module, "loss", None), "whole_batch", "")
+    if batches == 1:
+        return []
+    if reason:
+        raise InputError(
+            f"--accumulate {batches}: {cell.label} {reason}: accumulated over parts of a batch it would be another "
+            "loss. Use --devices for a larger batch, which keeps it exact, or a row without it"
+        )
+    return [GradientAccumulationScheduler({0: batches})]
+
+
+def logger_of(cell: Cell) -> Any:
+    """Return Lightning's logger for the W&B run that this process has begun, or False."""
+    if cell.runtime.wandb == "disabled":
+        return False
+    from medrepro.reproduce.run.wandb_cells import live_logger
+
+    return live_logger()
 
 
 def save_model(module: ReproModule, path: Path) -> None:
@@ -110,7 +158,9 @@ def save_model(module: ReproModule, path: Path) -> None:
         torch.save({**content, "pytorch-lightning_version": version("pytorch-lightning")}, temporary)
 
 
-def evaluate(cell: Cell, module: ReproModule, data: ReproDataModule, history: Mapping[str, list[float]]) -> Outcome:
+def predicted_test_part(
+    cell: Cell, module: ReproModule, data: ReproDataModule, history: Mapping[str, list[float]]
+) -> Outcome:
     """Predict the test part once, on this device, and put baselines fitted on the training part beside it."""
     probabilities = predict(module, data, "test")
     table = data.records.table.iloc[data.parts.test].reset_index(drop=True)
@@ -198,20 +248,3 @@ def baseline_scores(data: ReproDataModule) -> dict[str, np.ndarray[Any, Any]]:
         model = make_pipeline(StandardScaler(), LogisticRegression()).fit(values[fit], labels[fit])
         scores[name] = model.predict_proba(values[test])[:, 1]
     return scores
-
-
-def data_block(data: ReproDataModule) -> dict[str, Any]:
-    """Return the ``data`` block of a result: what was trained on, how much of it, and its fingerprint."""
-    records = data.records
-    parts = {"train": data.parts.train, "val": data.parts.val, "test": data.parts.test}
-    return {
-        "name": records.name,
-        "kind": records.kind,
-        "task": records.task,
-        "surrogate_for": records.surrogate_for,
-        "tier": records.tier,
-        "licence": records.licence,
-        "n_samples": {name: len(index) for name, index in parts.items()},
-        "n_patients": {name: len(np.unique(records.patients[index])) for name, index in parts.items()},
-        "sha256": records.sha256,
-    }

@@ -1,8 +1,6 @@
-"""What needs no network: the majority class, and a logistic regression on an image's grey levels.
+"""Predict without a network: the majority class, and a logistic regression on an image's grey levels.
 
-In: a datamodule of any task; out: an :class:`~medrepro.reproduce.run.outcome.Outcome` with predictions of its test
-part. They are
-rows below the line: of tables with more than two classes, or with another data set in each row.
+They are rows below the line, of tables with more than two classes or with another data set in each row.
 """
 
 import numpy as np
@@ -13,8 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from medrepro.datamodules.base import ReproDataModule
-from medrepro.reproduce.run.outcome import Outcome
-from medrepro.reproduce.run.training import data_block
+from medrepro.reproduce.run.outcome import Outcome, data_block
 
 Floats = npt.NDArray[np.float64]
 

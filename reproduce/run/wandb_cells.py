@@ -68,11 +68,11 @@ def run_id(*words: str) -> str:
 @contextmanager
 def cell_run(cell: Cell) -> Iterator[None]:
     """Open the W&B run of a cell; what is raised inside marks the run as failed."""
-    runtime, train = cell.runtime, cell.config["train"]
+    runtime = cell.runtime
     data = str(cell.config["data"].get("data", "none"))
-    about = {
+    about: dict[str, Any] = {
         "key": cell.key, "table": cell.table, "row": cell.row, "label": cell.label, "seed": cell.seed,
-        "fold": cell.fold, "preset": cell.preset, "epochs": train["epochs"], "command": cell.command,
+        "fold": cell.fold, "preset": cell.preset, "epochs": cell.epochs or 0, "command": cell.command,
         "config_sha256": cell.config_sha256, "code_sha256": code_sha256(cell.key),
     }  # fmt: skip
     with _run(

@@ -58,7 +58,7 @@ def test_a_loader_resumes_after_what_it_delivered(workers: int) -> None:
 def test_a_patient_on_two_sides_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = ToyData()
     monkeypatch.setattr(data, "split", lambda records: Split(np.arange(62), np.arange(62, 80), np.arange(80, 120)))
-    with pytest.raises(InputError, match="1 patients are in both train and val, such as p15"):
+    with pytest.raises(InputError, match="1 patient is in both train and val, such as p15"):
         data.setup()
 
 

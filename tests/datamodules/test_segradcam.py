@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from medrepro.datamodules import segradcam
+from medrepro.datamodules.lidc import scans
 from medrepro.datamodules.lidc.rendered import RenderedVolumes
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
 from medrepro.datamodules.support.errors import InputError
-from tests.datamodules._dicom import write_series
+from tests.datamodules._ct_series import write_ct
 
 SIDE = segradcam.SIDE
 
@@ -95,7 +96,9 @@ def test_masks_and_features_belong_to_their_records() -> None:
 def test_real_scans_are_cut_windowed_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hu = np.full((20, 40, 40), -850, np.int16)
     hu[10, 20, 20] = 600
-    write_series(tmp_path, hu, (1.0, 1.0, 1.0), z0=-50.0, uid="1.2.3")
+    write_ct(tmp_path, hu, (1.0, 1.0, 1.0), uid="1.2.3")  # its first slice at -50 mm
+    monkeypatch.setattr(scans, "all_scans", lambda: {"1.2.3": "p0"})
+    monkeypatch.setattr(scans, "consensus_mask", lambda *_: (np.ones((3, 3, 3), bool), (0, 0, 0), (1.0, 1.0, 1.0)))
     monkeypatch.setattr(segradcam, "labelled_luna16", lambda *_: nodules())
     data = SEGradCAMDataModule(data="lidc", data_root=str(tmp_path), folds=2)
     data.setup()

@@ -14,6 +14,7 @@ from medrepro.datamodules.splits import (
     group_kfold,
     holdout,
     image_split,
+    official_split,
 )
 from medrepro.datamodules.support.errors import InputError
 
@@ -95,9 +96,27 @@ def test_image_split_leaks_and_says_so() -> None:
         check_disjoint(groups, leaky.train, np.empty(0, int), leaky.test)
 
 
+def test_the_parts_of_the_source_are_taken() -> None:
+    labels, groups = cohort(60, 6)
+    given = np.where(np.isin(groups, np.unique(groups)[:20]), "test", "train")
+    assert official_split(given, labels, groups) is None  # no validation part, and none may be held out
+    held_out = official_split(given, labels, groups, 0.2)
+    assert held_out is not None
+    assert np.array_equal(held_out.test, np.flatnonzero(given == "test"))
+    assert 0 < len(held_out.val) < len(held_out.train)
+    check_disjoint(groups, held_out.train, held_out.val, held_out.test)
+    given[held_out.val] = "val"
+    whole = official_split(given, labels, groups)
+    assert whole is not None
+    for part in ("train", "val", "test"):
+        assert np.array_equal(getattr(whole, part), np.flatnonzero(given == part))
+    assert official_split(np.append(given, "unsplit"), labels, groups) is None
+    assert official_split(np.full(len(labels), ""), labels, groups, 0.2) is None
+
+
 def test_shared_patient_is_named() -> None:
     groups = np.array(["anna", "anna", "bert", "carl"])
-    with pytest.raises(InputError, match="1 patients are in both train and val, such as anna"):
+    with pytest.raises(InputError, match="1 patient is in both train and val, such as anna"):
         check_disjoint(groups, train=np.array([0, 2]), val=np.array([1]), test=np.array([3]))
 
 

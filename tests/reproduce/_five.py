@@ -140,7 +140,7 @@ class Watch(Callback):
 def fit(key: str, devices: int, folder: str) -> Fitted:
     """Train one epoch of a paper with Lightning on ``devices`` ranks, of which this process is one."""
     make, make_data = PAPERS[key]
-    config = {"module": {}, "data": {}, "train": {"epochs": 1, "precision": "32-true", "select": "last"}}
+    config = {"module": {}, "data": {}, "train": {"epochs": 1, "precision": "64-true", "select": "last"}}
     cell = Cell(key, "five", "five", "five", 0, 0, "smoke", config, folder, runtime=Runtime(devices=devices))
     cell.work_dir.mkdir(parents=True, exist_ok=True)
     pl.seed_everything(0, verbose=False)

@@ -1,13 +1,12 @@
 """The claims command, and the ledger against what the papers' commands offer."""
 
-import importlib
 from pathlib import Path
 
 import pytest
 
 from medrepro.reproduce import claims as command
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Command
+from medrepro.reproduce.plan.paper import Paper, load
 from medrepro.reproduce.printed.claims import read_ledger
 from medrepro.reproduce.printed.load import KEYS
 from tests.reproduce._fakes import content, predictions, slices, write
@@ -43,7 +42,10 @@ def test_all_papers_without_results(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["egrf"], "no paper 'egrf'; the papers are egfr"), (["--results", "/nowhere"], "/nowhere: no such folder")],
+    [
+        (["egrf"], "no paper 'egrf'; the papers are cellline, egfr"),
+        (["--results", "/nowhere"], "/nowhere: no such folder"),
+    ],
 )
 def test_bad_input_is_one_line_and_code_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -61,21 +63,51 @@ def test_a_broken_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "resnet34-ce-bt__0__0.json" in capsys.readouterr().err
 
 
-def rows_in(found: Command, table: str, folder: Path) -> set[str]:
+def rows_in(found: Paper, table: str, folder: Path) -> set[str]:
     """Row ids of the table, figure or study whose results lie in the folder ``table``."""
-    for target in found.targets:
+    for target in found.offered:
         kind, name = target.split(" ", 1)
         if table in (name, f"{kind}{name}") or (table, target) == ("trust", "table summary"):
-            job = found.job(Options(command="", target=target, out=str(folder)))
+            job = found.plan(Options(command="", target=target, out=str(folder)))
             return {row.id for row in job.spec.rows}
     return set()
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_tested_rows_are_rows_of_the_commands(key: str, tmp_path: Path) -> None:
-    found: Command = importlib.import_module(f"medrepro.reproduce.{key}").COMMAND
+    found = load(key)
     tested = [claim.comparison for claim in read_ledger()[key].claims if claim.comparison is not None]
     assert len(tested) >= 6
     for comparison in tested:
         rows = rows_in(found, comparison.table, tmp_path)
         assert {*comparison.better, *comparison.worse} <= rows, comparison.table
+
+
+def test_the_committed_results_judge_every_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is published: the ledger on the committed results, as a reader who types the command sees it."""
+    assert command.main(["--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for key, claims in read_ledger().items():
+        headline = next(line for line in lines if line.startswith(f"{key:12} "))
+        assert headline.split()[1] == str(len(claims.claims))
+        assert "not run" not in headline, headline
+    assert (tmp_path / "claims.html").is_file()
+
+
+def test_a_claim_that_cannot_be_judged_is_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows measured on different cases cannot be paired; the other claims and papers are judged all the same."""
+    for row, patients in (
+        ("resnet34-ce-bt", 10),
+        ("resnet34-ce-rs", 30),
+        ("resnet34-ml-bt", 10),
+        ("resnet34-ml-rs", 10),
+    ):
+        for seed in range(3):
+            frame = predictions(2.0, seed, slices(patients=patients))
+            write(tmp_path / "results/egfr/5", content(row, seed), frame)
+    assert command.main(["egfr", "--results", str(tmp_path / "results"), "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("cannot pair predictions of different cases") == 2  # both claims that need the row of 30 patients
+    assert "cannot be judged     with cross-entropy, batch training beats random selection" in out
+    assert "2 cannot be judged" in out
+    assert "not supported        with the mixed loss, batch training beats random selection" in out

@@ -12,6 +12,7 @@ from medrepro.datamodules.support.errors import ended_early
 from medrepro.reproduce import command as _cli
 from medrepro.reproduce import egfr
 from medrepro.reproduce.plan.identity import ROOT
+from medrepro.reproduce.plan.paper import load
 
 
 def fails(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -98,8 +99,8 @@ def test_runs_from_any_folder_and_names_the_fix_when_not_installed(tmp_path: Pat
 
 def test_module_arguments_reach_the_cells(tmp_path: Path) -> None:
     words = ["--out", str(tmp_path), "--preset", "smoke", "--module.margin", "0.9", "--datamodule.batch_size", "24"]
-    (options,) = _cli.parse(egfr.COMMAND, words)
-    cells = egfr.plan(options).cells
+    (options,) = _cli.parse(load("egfr"), words)
+    cells = load("egfr").plan(options).cells
     assert len(cells) == 4
     assert all(cell.config["module"]["margin"] == 0.9 for cell in cells)
     assert all(cell.config["data"]["batch_size"] == 24 for cell in cells)
@@ -112,19 +113,19 @@ def test_printed_config_can_be_given_back(tmp_path: Path, capsys: pytest.Capture
     assert stop.value.code == 0
     path = tmp_path / "my.yaml"
     path.write_text(capsys.readouterr().out)
-    (options,) = _cli.parse(egfr.COMMAND, ["--config", str(path)])
+    (options,) = _cli.parse(load("egfr"), ["--config", str(path)])
     assert options.seeds == (3, 4)
     assert options.preset == "smoke"
     assert options.module == {"margin": 0.7}
 
 
 def test_table_all_is_every_table() -> None:
-    found = [options.target for options in _cli.parse(egfr.COMMAND, ["--table", "all"])]
-    assert found == [target for target in egfr.COMMAND.targets if target.startswith("table")]
+    found = [options.target for options in _cli.parse(load("egfr"), ["--table", "all"])]
+    assert found == [target for target in load("egfr").offered if target.startswith("table")]
 
 
 def test_options_are_written_beside_the_report_as_json() -> None:
-    (options,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke"])
+    (options,) = _cli.parse(load("egfr"), ["--preset", "smoke"])
     assert json.loads(json.dumps(vars(options)))["preset"] == "smoke"
 
 

@@ -12,11 +12,11 @@ from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce import dashboard
 from medrepro.reproduce.plan.cell import leading_number
 from medrepro.reproduce.report import overview as _compared
-from medrepro.reproduce.report import wandb_tables as _wandb
 from medrepro.reproduce.report import wandb_workspace as _workspace
 from medrepro.reproduce.report.dashboard import COLUMNS, FILTERS
 from medrepro.reproduce.report.dashboard import dashboard as page_of
 from medrepro.reproduce.report.overview import compare
+from medrepro.reproduce.run import wandb_cells
 from tests.reproduce._fakes import DATA, SKILLS, content, predictions, slices, write
 from tests.reproduce._runs import EVIL, make_runs
 
@@ -226,7 +226,7 @@ def test_what_wandb_says_of_a_workspace_is_one_line(
 def test_a_workspace_without_an_account_is_refused_before_anything_is_read(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_wandb, "has_account", lambda: False)
+    monkeypatch.setattr(wandb_cells, "has_account", lambda: False)
     with pytest.raises(SystemExit) as stop:
         dashboard.main([str(runs), "--workspace", "me/house", "--out", str(tmp_path / "x.html")])
     assert stop.value.code == 2

@@ -12,13 +12,16 @@ import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from medrepro.datamodules.features import radiomics
 from medrepro.reproduce import command as _cli
 from medrepro.reproduce import egfr
 from medrepro.reproduce.papers.egfr import comparators
 from medrepro.reproduce.papers.egfr.clinical import p_values
 from medrepro.reproduce.papers.egfr.compute import mean_cosines
-from medrepro.reproduce.papers.egfr.paper import ASSUMPTIONS
+from medrepro.reproduce.papers.egfr.protocol import ASSUMPTIONS
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import load
+from medrepro.reproduce.run.outcome import Context
 
 SIZES = {
     "table 1": 6, "table 2": 4, "table 3": 12, "table 4": 5, "table 5": 12, "table 6": 60, "table 7": 15,
@@ -28,16 +31,16 @@ SIZES = {
 
 
 def options(*words: str) -> Options:
-    (found,) = _cli.parse(egfr.COMMAND, list(words))
+    (found,) = _cli.parse(load("egfr"), list(words))
     return found
 
 
 @pytest.mark.parametrize("target", list(SIZES))
 def test_every_target_is_planned(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(SIZES) == set(egfr.COMMAND.targets)
-    monkeypatch.setattr(comparators, "available", lambda: True)  # the radiomics extra may be installed or not
+    assert set(SIZES) == set(load("egfr").offered)
+    monkeypatch.setattr(radiomics, "available", lambda: True)  # the radiomics extra may be installed or not
     kind, name = target.split()
-    job = egfr.plan(options(f"--{kind}", name, "--out", str(tmp_path)))
+    job = load("egfr").plan(options(f"--{kind}", name, "--out", str(tmp_path)))
     assert len(job.cells) == SIZES[target]
     assert len({(cell.row, cell.seed, cell.fold) for cell in job.cells}) == SIZES[target]
     rows = {row.id for row in job.spec.rows if not row.reason}
@@ -45,16 +48,18 @@ def test_every_target_is_planned(target: str, tmp_path: Path, monkeypatch: pytes
 
 
 def test_without_the_radiomics_extra_its_row_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparators, "available", lambda: False)
-    job = egfr.plan(options("--table", "7", "--out", str(tmp_path)))
+    monkeypatch.setattr(radiomics, "available", lambda: False)
+    job = load("egfr").plan(options("--table", "7", "--out", str(tmp_path)))
     (row,) = [row for row in job.spec.rows if row.id == "radiomics-forest"]
     assert "pip install 'medrepro[radiomics]'" in row.reason
     assert len(job.cells) == SIZES["table 7"] - 3
 
 
 def test_paper_preset_is_the_papers_protocol(tmp_path: Path) -> None:
-    cell = egfr.plan(options("--preset", "paper", "--out", str(tmp_path))).cells[-1]
-    module, data = (kind(**cell.config[part]) for kind, part in zip(egfr.classes(), ("module", "data"), strict=True))
+    cell = load("egfr").plan(options("--preset", "paper", "--out", str(tmp_path))).cells[-1]
+    module, data = (
+        kind(**cell.config[part]) for kind, part in zip(load("egfr").classes(), ("module", "data"), strict=True)
+    )
     assert module.hparams["backbone"] == "resnet34"
     assert (module.hparams["lr"], module.hparams["weight_decay"], module.hparams["gamma"]) == (1e-4, 1e-8, 0.5)
     assert (data.batch_size, data.batches, data.groups) == (36, "bt", 3)
@@ -63,7 +68,7 @@ def test_paper_preset_is_the_papers_protocol(tmp_path: Path) -> None:
 
 def test_folds_where_the_data_have_no_cohorts(tmp_path: Path) -> None:
     root = str(tmp_path)
-    cells = egfr.plan(options("--data", "nsclc-slices", "--data-root", root, "--out", root)).cells
+    cells = load("egfr").plan(options("--data", "nsclc-slices", "--data-root", root, "--out", root)).cells
     assert {cell.fold for cell in cells} == {0, 1, 2, 3, 4}
     assert len(cells) == 4 * 5 * 3
 
@@ -88,11 +93,11 @@ def slices_archive(root: Path) -> None:
 def test_slices_without_an_outline_have_grey_levels_as_their_comparator(tmp_path: Path) -> None:
     slices_archive(tmp_path)
     words = ("--table", "7", "--data", "nsclc-slices", "--data-root", str(tmp_path), "--out", str(tmp_path / "run"))
-    job = egfr.plan(options(*words))
+    job = load("egfr").plan(options(*words))
     cells = {(cell.row, cell.fold): cell for cell in job.cells if cell.seed == 0}
     assert {row for row, _ in cells} == {"ours", "slice-forest", "slice-svm", "slice-tree"}
     for row in ("slice-svm", "slice-tree"):
-        parts = [comparators.compute(cells[row, fold]).predictions for fold in range(5)]
+        parts = [comparators.compute(cells[row, fold], Context()).predictions for fold in range(5)]
         frame = pd.concat([part for part in parts if part is not None])
         assert sorted(frame["patient_id"].unique()) == [f"R01-{number:03d}" for number in range(45)]
         assert len(frame) == 90
@@ -100,9 +105,9 @@ def test_slices_without_an_outline_have_grey_levels_as_their_comparator(tmp_path
 
 
 def test_features_of_the_largest_slice_give_a_nodule_one_score(tmp_path: Path) -> None:
-    job = egfr.plan(options("--table", "7", "--preset", "smoke", "--out", str(tmp_path)))
+    job = load("egfr").plan(options("--table", "7", "--preset", "smoke", "--out", str(tmp_path)))
     (cell,) = [cell for cell in job.cells if cell.row == "features-tree"]
-    frame = comparators.compute(cell).predictions
+    frame = comparators.compute(cell, Context()).predictions
     assert frame is not None
     nodules = frame.drop_duplicates("nodule_id")
     assert len(frame.drop_duplicates(["nodule_id", "prob_1"])) == len(nodules)
@@ -114,7 +119,7 @@ def test_assumptions_of_the_card_and_of_the_runs_agree() -> None:
     card = (Path(egfr.__file__).with_suffix(".md")).read_text()
     for number in range(1, 10):
         assert f"\n{number}. **" in card
-    assert [text.split(".")[0] for text in list(ASSUMPTIONS.values())[:8]] == [str(n) for n in range(1, 9)]
+    assert [one.text.split(".")[0] for one in list(ASSUMPTIONS.values())[:8]] == [str(n) for n in range(1, 9)]
 
 
 def test_a_run_from_data_to_report_and_its_reuse(

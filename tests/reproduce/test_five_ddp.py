@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medrepro.reproduce.plan.cell import KEYS
+from medrepro.reproduce.papers import KEYS
 from tests._gloo import Run
 from tests.reproduce._five import BATCH, PAPERS, fit
 

@@ -13,9 +13,10 @@ from medrepro.reproduce.evaluation.results import read_results
 from medrepro.reproduce.papers.multiscale.compute import count
 from medrepro.reproduce.papers.multiscale.paper import CLASSIFIER
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.printed.load import load_paper
 
-TARGETS = tuple(multiscale.COMMAND.targets)
+TARGETS = tuple(load("multiscale").offered)
 MEASURED = {"level-1": 324, "level-2": 826, "level-3": 956, "level-4": 430, "level-5": 115, "all": 2651}
 
 
@@ -32,7 +33,7 @@ def test_there_are_ten_targets_and_the_scales_come_first() -> None:
 @pytest.mark.parametrize("preset", list(CLASSIFIER))
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset: str) -> None:
-    job = multiscale.plan(options(target, preset))
+    job = load("multiscale").plan(options(target, preset))
     rows = {row.id for row in job.spec.rows if not row.reason}
     assert rows <= {cell.row for cell in job.cells}
     assert {cell.table for cell in job.cells} == {job.spec.source or job.spec.number}
@@ -41,7 +42,7 @@ def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset
 
 @pytest.mark.parametrize("target", ["study scales", "table 3"])
 def test_an_ensemble_rests_on_cells_of_its_own_job(target: str) -> None:
-    cells = multiscale.plan(options(target, "paper")).cells
+    cells = load("multiscale").plan(options(target, "paper")).cells
     trained = {cell.row: cell for cell in cells if cell.config["kind"] == "classifier"}
     ensembles = [cell for cell in cells if cell.config["kind"] == "ensemble"]
     assert ensembles
@@ -52,22 +53,22 @@ def test_an_ensemble_rests_on_cells_of_its_own_job(target: str) -> None:
 
 
 def test_the_default_shows_table_1_first() -> None:
-    (first,) = multiscale.plan(options("study scales")).before
+    (first,) = load("multiscale").plan(options("study scales")).before
     assert first.spec.number == "1"
 
 
 def test_figure_5_reads_table_4s_runs() -> None:
-    figure, table = (multiscale.plan(options(target)) for target in ("figure 5", "table 4"))
+    figure, table = (load("multiscale").plan(options(target)) for target in ("figure 5", "table 4"))
     assert {cell.path for cell in figure.cells} <= {cell.path for cell in table.cells}
 
 
 def test_the_figure_numbered_4_leaves_the_cells_of_table_4_alone() -> None:
-    figure, table = (multiscale.plan(options(target)) for target in ("figure 4", "table 4"))
+    figure, table = (load("multiscale").plan(options(target)) for target in ("figure 4", "table 4"))
     assert {cell.table for cell in figure.cells}.isdisjoint({cell.table for cell in table.cells})
 
 
 def test_the_paper_preset_changes_nothing_of_the_defaults() -> None:
-    cells = multiscale.plan(options("study scales", "paper")).cells
+    cells = load("multiscale").plan(options("study scales", "paper")).cells
     trained = [cell for cell in cells if cell.config["kind"] == "classifier"]
     assert len(trained) == 2 * 3 * 5  # losses, scales, folds
     assert set(trained[0].config["module"]) == {"network", "loss", "scale", "epochs", "seed"}
@@ -76,12 +77,12 @@ def test_the_paper_preset_changes_nothing_of_the_defaults() -> None:
 
 def test_a_quick_cell_completes_at_least_three_epochs() -> None:
     for target in TARGETS:
-        for cell in multiscale.plan(options(target)).cells:
+        for cell in load("multiscale").plan(options(target)).cells:
             assert cell.config["kind"] in ("count", "ensemble", "ball") or cell.config["train"]["epochs"] >= 3
 
 
 def test_table_1_counts_the_real_annotations() -> None:
-    cells = multiscale.plan(options("table 1")).cells
+    cells = load("multiscale").plan(options("table 1")).cells
     counts = {cell.row: count(cell).metrics["nodules/count"] for cell in cells}
     assert all(abs(float(counts[row]) - expected) <= 3 for row, expected in MEASURED.items())
     printed = load_paper("multiscale").table("1")
@@ -89,7 +90,7 @@ def test_table_1_counts_the_real_annotations() -> None:
 
 
 def test_cited_rows_stay_blank_with_their_reason() -> None:
-    job = multiscale.plan(options("table 3"))
+    job = load("multiscale").plan(options("table 3"))
     blank = {row.id: row for row in job.spec.rows if row.reason}
     assert set(blank) == {"ol", "sd2023"}
     assert blank["ol"].paper["acc"] == "93.11±0.18"
@@ -98,11 +99,11 @@ def test_cited_rows_stay_blank_with_their_reason() -> None:
 
 def test_masks_are_embedded_only() -> None:
     with pytest.raises(InputError, match="has no nodule masks"):
-        multiscale.plan(replace(options("table 4"), data="nodulemnist3d", data_root="."))
+        load("multiscale").plan(replace(options("table 4"), data="nodulemnist3d", data_root="."))
 
 
 def test_real_cubes_are_neither_limited_nor_coarse() -> None:
-    job = multiscale.plan(replace(options("study scales"), data="nodulemnist3d", data_root="."))
+    job = load("multiscale").plan(replace(options("study scales"), data="nodulemnist3d", data_root="."))
     data = job.cells[0].config["data"]
     assert "limit_patients" not in data
     assert "voxel_mm" not in data

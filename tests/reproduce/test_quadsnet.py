@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from medrepro.reproduce import quadsnet
-from medrepro.reproduce.papers.quadsnet.paper import PRESETS
+from medrepro.reproduce.papers.quadsnet.protocol import PRESETS
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import load
 from tests.datamodules._pictures import picture, save
 
-TARGETS = tuple(quadsnet.COMMAND.targets)
+TARGETS = tuple(load("quadsnet").offered)
 
 
 def options(target: str, preset: str = "quick", data: str = "embedded", root: str | None = None) -> Options:
@@ -31,7 +32,7 @@ def test_there_are_eight_targets_and_the_help_needs_no_torch() -> None:
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset: str) -> None:
-    job = quadsnet.plan(options(target, preset))
+    job = load("quadsnet").plan(options(target, preset))
     rows = {row.id for row in job.spec.rows if not row.reason}
     assert {cell.row for cell in job.cells} >= rows
     assert {cell.row for cell in job.cells} <= {row.id for row in job.spec.rows}
@@ -44,7 +45,7 @@ def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset
 
 
 def test_figure_2_shares_the_cells_of_table_3() -> None:
-    table, figure = (quadsnet.plan(options(target)) for target in ("table 3", "figure 2"))
+    table, figure = (load("quadsnet").plan(options(target)) for target in ("table 3", "figure 2"))
     assert [cell.path for cell in figure.cells] == [cell.path for cell in table.cells]
 
 

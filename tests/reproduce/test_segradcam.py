@@ -10,8 +10,9 @@ from medrepro.reproduce import segradcam
 from medrepro.reproduce.papers.segradcam.paper import PRESETS, base_of
 from medrepro.reproduce.papers.segradcam.tables import COMPARATORS
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import load
 
-TARGETS = tuple(segradcam.COMMAND.targets)
+TARGETS = tuple(load("segradcam").offered)
 
 
 def options(target: str, preset: str = "quick") -> Options:
@@ -26,7 +27,7 @@ def test_there_are_twelve_targets() -> None:
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset: str) -> None:
-    job = segradcam.plan(options(target, preset))
+    job = load("segradcam").plan(options(target, preset))
     rows = {row.id for row in job.spec.rows if not row.reason}
     assert {cell.row for cell in job.cells} == rows
     assert {cell.table for cell in job.cells} == {job.spec.number}
@@ -36,23 +37,23 @@ def test_every_target_is_planned_and_its_cells_fill_its_rows(target: str, preset
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_what_rests_on_the_network_names_the_very_cells_of_the_network(preset: str) -> None:
-    trained = {cell.config_sha256 for cell in segradcam.plan(options("table network", preset)).cells}
+    trained = {cell.config_sha256 for cell in load("segradcam").plan(options("table network", preset)).cells}
     for target in ("table 3", "table 4", "figure 10", "figure 12", "study se"):
-        for cell in segradcam.plan(options(target, preset)).cells:
+        for cell in load("segradcam").plan(options(target, preset)).cells:
             if cell.config["kind"] in ("same", "explained"):
                 assert base_of(cell).config_sha256 in trained
 
 
 def test_data_without_masks_are_classified_and_not_explained() -> None:
-    job = segradcam.plan(replace(options("table summary"), data="nodulemnist3d", data_root="."))
+    job = load("segradcam").plan(replace(options("table summary"), data="nodulemnist3d", data_root="."))
     assert job.spec.number == "network"
     assert [cell.config["data"]["data"] for cell in job.cells] == ["nodulemnist3d"]
     with pytest.raises(InputError, match="carries no nodule masks"):
-        segradcam.plan(replace(options("figure 12"), data="nodulemnist3d", data_root="."))
+        load("segradcam").plan(replace(options("figure 12"), data="nodulemnist3d", data_root="."))
 
 
 def test_paper_preset_is_the_paper_s_protocol() -> None:
-    cells = segradcam.plan(options("table network", "paper")).cells
+    cells = load("segradcam").plan(options("table network", "paper")).cells
     trained = [cell for cell in cells if cell.config["kind"] == "trained"]
     assert len(trained) == 10
     assert trained[0].config["train"] == {"epochs": 150, "select": "last", "precision": "32-true"}
@@ -60,8 +61,8 @@ def test_paper_preset_is_the_paper_s_protocol() -> None:
 
 
 def test_luna16_s_own_scans_are_counted_where_their_list_is_given() -> None:
-    without = segradcam.plan(options("table population"))
-    listed = segradcam.plan(replace(options("table population"), flags={"luna16": "lists"}))
+    without = load("segradcam").plan(options("table population"))
+    listed = load("segradcam").plan(replace(options("table population"), flags={"luna16": "lists"}))
     assert [row.reason for row in without.spec.rows] == ["", "needs LUNA16's list of scans: --luna16 DIR"]
     assert [row.reason for row in listed.spec.rows] == ["", ""]
     assert [cell.row for cell in without.cells] == ["luna16-rule"]
@@ -70,7 +71,7 @@ def test_luna16_s_own_scans_are_counted_where_their_list_is_given() -> None:
 
 def test_quick_compares_on_one_fold_and_the_paper_on_all() -> None:
     def folds(preset: str, wanted: int | None = None) -> set[int]:
-        return {cell.fold for cell in segradcam.plan(replace(options("table 4", preset), folds=wanted)).cells}
+        return {cell.fold for cell in load("segradcam").plan(replace(options("table 4", preset), folds=wanted)).cells}
 
     assert folds("quick") == {0}
     assert folds("quick", 3) == {0, 1, 2}
@@ -79,7 +80,7 @@ def test_quick_compares_on_one_fold_and_the_paper_on_all() -> None:
 
 @pytest.mark.parametrize("preset", ["paper", "quick"])
 def test_comparators_have_the_network_s_budget(preset: str) -> None:
-    cells = {cell.row: cell for cell in segradcam.plan(options("table 4", preset)).cells}
+    cells = {cell.row: cell for cell in load("segradcam").plan(options("table 4", preset)).cells}
     counts = {
         row: sum(p.numel() for p in SEGradCAMModule(**cell.config["module"]).network.parameters())
         for row, cell in cells.items()

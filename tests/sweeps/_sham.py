@@ -10,6 +10,7 @@ import numpy as np
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.plan.cell import Cell, write_json
 from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
+from medrepro.reproduce.run.outcome import Context
 
 Curve = Callable[[Cell], list[float]]
 
@@ -42,8 +43,7 @@ class Sham:
         self.curve, self.monitor = curve, monitor
         self.cells: list[Cell] = []
 
-    def __call__(self, cell: Cell, report: Callable[[float, str], None], stop: Callable[[], bool]) -> None:
-        del stop
+    def __call__(self, cell: Cell, context: Context) -> None:
         self.cells.append(cell)
-        report(1.0, "loss 0.5")
+        context.report(1.0, "loss 0.5")
         sham_result(cell, self.monitor, self.curve(cell))

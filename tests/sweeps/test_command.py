@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from medrepro.reproduce import cellline, egfr, multiscale, quadsnet, segradcam
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce.plan.paper import Command
+from medrepro.reproduce.plan.paper import Paper, load
 from medrepro.reproduce.run.storage import Address
 from medrepro.reproduce.run.workers import Task, serve
 from medrepro.sweeps import cellline as sweep_cellline
@@ -131,19 +130,19 @@ def test_a_mistake_is_one_line(
     assert message in refused(capsys, *words, "--out", str(tmp_path / "run"))
 
 
-TAKES: list[tuple[Command, Any, dict[str, Any]]] = [
-    (egfr.COMMAND, sweep.STUDIES["loss"], {"module.gamma": 0.5, "module.lr": 1e-4}),
-    (egfr.COMMAND, sweep.STUDIES["batch"], {"datamodule.batch_size": 36}),
-    (multiscale.COMMAND, sweep_multiscale.STUDIES["auc-term"], {"module.alpha": 0.5, "module.power": 2.0}),
-    (cellline.COMMAND, sweep_cellline.STUDIES["head"], {"datamodule.batch_size": 16, "module.hidden": "none"}),
-    (quadsnet.COMMAND, sweep_quadsnet.STUDIES["margins"], {"module.m_pos": 0.9, "module.down_weight": 0.25}),
-    (segradcam.COMMAND, sweep_segradcam.STUDIES["squeeze"], {"module.reduction": 8, "module.lr": 1e-3}),
+TAKES: list[tuple[Paper, Any, dict[str, Any]]] = [
+    (load("egfr"), sweep.STUDIES["loss"], {"module.gamma": 0.5, "module.lr": 1e-4}),
+    (load("egfr"), sweep.STUDIES["batch"], {"datamodule.batch_size": 36}),
+    (load("multiscale"), sweep_multiscale.STUDIES["auc-term"], {"module.alpha": 0.5, "module.power": 2.0}),
+    (load("cellline"), sweep_cellline.STUDIES["head"], {"datamodule.batch_size": 16, "module.hidden": "none"}),
+    (load("quadsnet"), sweep_quadsnet.STUDIES["margins"], {"module.m_pos": 0.9, "module.down_weight": 0.25}),
+    (load("segradcam"), sweep_segradcam.STUDIES["squeeze"], {"module.reduction": 8, "module.lr": 1e-3}),
 ]
 
 
 @pytest.mark.parametrize(("command", "one", "params"), TAKES)
 def test_the_papers_command_takes_the_best_configuration(
-    command: Command, one: Any, params: dict[str, Any], tmp_path: Path
+    command: Paper, one: Any, params: dict[str, Any], tmp_path: Path
 ) -> None:
     """Values that equal a class's default count too: a preset may set another."""
     assert len(TAKES) == 6

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from medrepro.datamodules.cellline import CellLineDataModule, to_grey
 from medrepro.datamodules.images.files import SUFFIXES
 from medrepro.datamodules.images.reader import read_paths
+from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import NO_CHECKPOINT, InputError
 from medrepro.lightning_modules.cellline import CellLineModule
 from medrepro.lightning_modules.networks.transfer import TransferNet
 from medrepro.reproduce.evaluation.calibration import at_temperature
 from medrepro.reproduce.papers.cellline.compute import frozen_backbone, resolve_weights
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.report.terminal import OneLineParser, guarded
 
 PROGRAM = "reproduce/cellline.py"
 ROWS = ("imagenet-nearest", "source-nearest")  # strategy V, best start first

@@ -38,12 +38,10 @@ from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.identity import code_sha256
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.table import WITHOUT_NETWORK, RowSpec
-from medrepro.reproduce.run import training as _training
-from medrepro.reproduce.run.callbacks import Report, Stop
-from medrepro.reproduce.run.fitting import accumulated_batches, train_cell
-from medrepro.reproduce.run.outcome import Outcome
+from medrepro.reproduce.run.callbacks import extra_callbacks
+from medrepro.reproduce.run.outcome import Context, Outcome, Report, Stop
 from medrepro.reproduce.run.ranks import first_only
-from medrepro.reproduce.run.training import predict
+from medrepro.reproduce.run.training import accumulated_batches, fit, predict
 from medrepro.reproduce.run.trivial import predict_without_network
 
 SOURCE_LR = 1e-3  # of the whole network on the source task: assumed
@@ -71,7 +69,7 @@ def execute_trained(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
         made.append(CellLineModule(**module))
         return made[-1]
 
-    whole = train_cell(cell, make, data, report, stop)
+    whole = fit(cell, make, data, Context(report, stop))
     return whole and _with_calibration(whole, made[-1], data, module)
 
 
@@ -176,7 +174,9 @@ def _stage(cell: Cell, stages: dict[str, Any], number: int | str, start: str, re
                 made.append(CellLineModule(**module))
                 return made[-1]
 
-            _training.train_cell(stage, make, data, lambda done, _: report(0.0, f"source task, epoch {done:.1f}"), stop)
+            context = Context(lambda done, _: report(0.0, f"source task, epoch {done:.1f}"), stop)
+            with extra_callbacks():  # a sweep's are of the cell, not of its pretraining
+                fit(stage, make, data, context)
             network = made[-1].network
             backbone = network.backbone if isinstance(network, TransferNet) else network
             save_backbone(backbone, path, layout="timm" if start == "none" else _layout(backbone))
@@ -203,7 +203,7 @@ def _stage_cell(cell: Cell, stages: dict[str, Any], number: int | str, start: st
     folds = {"folds": 3, "fold": 0, "seed": cell.seed}
     train = {"epochs": stages["epochs"], "precision": cell.config["train"]["precision"], "select": "last"}
     return replace(
-        cell, table="source", row=f"source-{number}", fold=0,
+        cell, table="source", row=f"source-{number}", fold=0, runtime=replace(cell.runtime, wandb="disabled"),
         config={"module": module, "data": {**data, **folds}, "train": train},
     )  # fmt: skip
 

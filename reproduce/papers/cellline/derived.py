@@ -19,9 +19,8 @@ from medrepro.reproduce.evaluation.calibration import confidence
 from medrepro.reproduce.evaluation.metrics import Weights, evaluate
 from medrepro.reproduce.papers.cellline.compute import execute_trained
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.callbacks import Report, Stop
 from medrepro.reproduce.run.execute import write_result
-from medrepro.reproduce.run.outcome import Outcome
+from medrepro.reproduce.run.outcome import Outcome, Report, Stop
 
 
 def derive(

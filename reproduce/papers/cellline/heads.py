@@ -20,9 +20,9 @@ from medrepro.lightning_modules.cellline import CellLineModule
 from medrepro.reproduce.evaluation.metrics import Weights
 from medrepro.reproduce.evaluation.metrics import evaluate as value_of
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.callbacks import InterruptedCellError, Report, Stop
-from medrepro.reproduce.run.outcome import Outcome
-from medrepro.reproduce.run.training import evaluate, save_model
+from medrepro.reproduce.run.callbacks import InterruptedCellError
+from medrepro.reproduce.run.outcome import Outcome, Report, Stop
+from medrepro.reproduce.run.training import predicted_test_part, save_model
 
 TWO_CLASSES = {"auc": "auc", "acc": "accuracy", "se": "sensitivity", "sp": "specificity"}
 MORE_CLASSES = {"auc": "auc", "acc": "accuracy", "f1": "f1"}
@@ -109,7 +109,7 @@ def train_head(
             raise InterruptedCellError
     cell.work_dir.mkdir(parents=True, exist_ok=True)
     save_model(module, cell.work_dir / "model.ckpt")
-    return module, evaluate(cell, module, data, history)
+    return module, predicted_test_part(cell, module, data, history)
 
 
 def epoch_batches(sampler: EpochBatchSampler, inputs: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

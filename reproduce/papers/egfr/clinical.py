@@ -1,12 +1,7 @@
-"""Table 3 of the egfr paper: the cohort from the clinical table beside the printed one, p-values recomputed.
-
-In: options (``--clinical-csv``, or the table below ``--data-root``); out: a job and, cell by cell, its numbers. Without
-a clinical table the recomputed p-values stand alone: they need only the paper's own counts.
-"""
+"""Compute Table 3 of the egfr paper: the cohort in the clinical table, and p-values of the paper's own counts."""
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +9,10 @@ import pandas as pd
 from scipy import stats
 
 from medrepro.datamodules.features import clinical
-from medrepro.reproduce.papers.egfr.paper import KEY, Recipe, cells
+from medrepro.reproduce.papers.egfr.protocol import KEY
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Job
-from medrepro.reproduce.plan.table import Column, RowSpec, TableSpec
 from medrepro.reproduce.printed.load import load_paper
-from medrepro.reproduce.run.outcome import Outcome
+from medrepro.reproduce.run.outcome import Context, Outcome
 
 DEFAULT_CSV = "nsclc/NSCLCR01Radiogenomic_DATA_LABELS_2018-05-22_1500-shifted.csv"
 MONTHS = (30, 31)
@@ -44,62 +36,9 @@ def _count(table: pd.DataFrame, column: str, value: str) -> float:
     return float((table[column] == value).sum())
 
 
-def table3(options: Options) -> Job:
-    """Plan Table 3."""
-    given = options.flags.get("clinical-csv")
-    found = Path(options.data_root, DEFAULT_CSV) if options.data_root else None
-    path = given or (str(found) if found and found.is_file() else None)
-    if path:
-        clinical.read_clinical(Path(path).expanduser())  # a bad table is refused before anything is written
-    printed = load_paper(KEY).table("3")
-    recipes = [Recipe(row, printed.rows[row].label, {"clinical_csv": path}, {}) for row in ROWS]
-    rows = tuple(
-        RowSpec(
-            recipe.row,
-            recipe.label,
-            {name: cell.printed for name in printed.columns if (cell := printed.cell(recipe.row, name)) is not None},
-        )
-        for recipe in recipes
-    )
-    columns = [
-        Column("cohort/known", "EGFR status known", paper="training", digits=0),
-        *(Column(f"cohort/within{days}", f"CT within {days} days", digits=0) for days in MONTHS),
-        Column("p/chi2", "p, chi-square", paper="p", digits=4),
-        Column("p/fisher", "p, Fisher", digits=4),
-    ]
-    spec = TableSpec(
-        key=KEY,
-        number="3",
-        title="The clinical characteristics of patients",
-        columns=tuple(columns),
-        rows=rows,
-        ranked=False,
-        notes=(
-            "p-values compare the paper's own counts of training and validation patients; age has no counts.",
-            *_cohort_notes(path),
-        ),
-    )
-    single = replace(options, data="embedded", data_root=None, preset="paper", seeds=(0,), epochs=None)
-    planned = cells(single, "3", recipes)
-    train = {"epochs": 0, "select": "last"}
-    # What is counted is the clinical table: it, and not a folder of images, identifies the cell.
-    data = {"data_root": str(Path(path).expanduser().parent) if path else None}
-    return Job(spec, tuple(replace(cell, config={**cell.config, "data": data, "train": train}) for cell in planned))
-
-
-def _cohort_notes(path: str | None) -> tuple[str, ...]:
-    if path is None:
-        return ("The cohort's columns are counted in the clinical table of NSCLC Radiogenomics: --clinical-csv FILE.",)
-    table = clinical.known_status(clinical.read_clinical(Path(path).expanduser()))
-    left = [len(clinical.ct_within(table, days)) for days in MONTHS]
-    return (
-        f"{len(table)} patients have a known EGFR status. The paper's exclusion 'exceeding 1 month from CT' "
-        f"leaves {left[0]} to {left[1]} of them, not the 155 that it trains on.",
-    )
-
-
-def compute(cell: Cell) -> Outcome:
+def compute(cell: Cell, context: Context) -> Outcome:
     """Count one attribute in the clinical table, and test the paper's counts of its group."""
+    del context
     path = cell.config["module"].get("clinical_csv")
     metrics: dict[str, float | str] = dict(p_values(cell.row))
     if path:

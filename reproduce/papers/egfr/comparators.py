@@ -1,10 +1,4 @@
-"""Table 7 of the egfr paper: the network beside shape and first-order features with classical classifiers.
-
-In: options; out: a job and, row by row, predictions of the test cohort. The studies that the paper cites were measured
-on their own patients: their rows are blank.
-"""
-
-from dataclasses import replace
+"""Compute the classical rows of Table 7 of the egfr paper, from shape and first-order features."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,97 +6,23 @@ import pandas as pd
 
 from medrepro.datamodules.egfr import HU_WINDOW, EGFRDataModule
 from medrepro.datamodules.features.handcrafted import feature_table
-from medrepro.datamodules.features.radiomics import MISSING, available, radiomics_table
+from medrepro.datamodules.features.radiomics import radiomics_table
 from medrepro.datamodules.lidc.cohorts import slice_masks
-from medrepro.datamodules.prepare.subclasses import datamodule_for
-from medrepro.reproduce.papers.egfr.paper import (
-    CLASSES,
-    EMBEDDED,
-    KEY,
-    Recipe,
-    assumptions,
-    baselines,
-    cells,
-    columns,
-    levels,
-    network_label,
-    preparation,
-    rows,
-)
+from medrepro.reproduce.papers.egfr.compute import datamodule
+from medrepro.reproduce.papers.egfr.tables import CLASSIFIERS, SLICE_CLASSIFIERS
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Job
-from medrepro.reproduce.plan.table import RowSpec, TableSpec
-from medrepro.reproduce.printed.load import load_paper
+from medrepro.reproduce.plan.protocol import EMBEDDED
 from medrepro.reproduce.run.classical import Classifier, fit_predict
-from medrepro.reproduce.run.outcome import Outcome
-from medrepro.reproduce.run.training import baseline_scores, data_block
+from medrepro.reproduce.run.outcome import Context, Outcome, data_block
+from medrepro.reproduce.run.training import baseline_scores
 
 FAMILIES = ("shape", "size", "intensity")  # assumed: what the cited radiomics studies have in common
-CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
-    "features-forest": ("forest", "shape + first-order features, random forest"),
-    "features-svm": ("svm", "shape + first-order features, SVM"),
-    "features-tree": ("tree", "shape + first-order features, decision tree"),
-    "radiomics-forest": ("forest", "shape + IBSI radiomics, random forest"),
-}
-WITHOUT_MASKS = ("nsclc", "nsclc-slices")  # no outline, so no shape: first-order features of the whole slice
-SLICE_CLASSIFIERS: dict[str, tuple[Classifier, str]] = {
-    "slice-forest": ("forest", "first-order features of the whole slice, random forest"),
-    "slice-svm": ("svm", "first-order features of the whole slice, SVM"),
-    "slice-tree": ("tree", "first-order features of the whole slice, decision tree"),
-}
-CITED = "another study's patients: cited, not reproduced"
-CHOSEN = "Classifiers choose their parameters on inner folds of training patients; "
-FEATURES_OF = {
-    False: "the features are of each nodule's largest slice, and all its slices share the nodule's score.",
-    True: "the features are the grey levels of chest and table: what they reach is not the tumour's doing.",
-}
-PRINTED = ("image/sensitivity", "image/specificity", "image/accuracy", "image/auc")
 
 
-def table7(options: Options) -> Job:
-    """Plan Table 7."""
-    backbone = "resnet34" if options.preset == "paper" else "resnet18"
-    ours = Recipe(
-        "ours", f"{network_label(backbone, options)} ML, batch training", {"backbone": backbone}, {"batches": "bt"}
-    )
-    without_masks = options.data in WITHOUT_MASKS
-    known = SLICE_CLASSIFIERS if without_masks else CLASSIFIERS
-    classical = [Recipe(row, label, {}, {}) for row, (_, label) in known.items()]
-    computed = [
-        replace(cell, config={**cell.config, "train": {"epochs": 0, "select": "last"}})
-        for cell in cells(options, "7", [recipe for recipe in classical if not _reason(recipe.row)])
-    ]
-    printed = load_paper(KEY).table("7")
-    cited = [Recipe(row, printed.rows[row].label, {}, {}) for row in printed.rows if row != "ours"]
-    spec = TableSpec(
-        key=KEY,
-        number="7",
-        title="Comparison of the studies",
-        columns=columns(options, PRINTED),
-        rows=(
-            *(replace(row, reason=CITED) for row in rows("7", cited)),
-            *rows("7", [ours]),
-            *(RowSpec(recipe.row, recipe.label, below=True, reason=_reason(recipe.row)) for recipe in classical),
-        ),
-        baselines=baselines(options),
-        levels=levels(options),
-        classes=CLASSES[options.data],
-        notes=(CHOSEN + FEATURES_OF[without_masks],),
-    )  # fmt: skip
-    job_cells = (*cells(options, "7", [ours]), *computed)
-    return Job(spec, job_cells, assumptions(options), prepare=preparation(options))
-
-
-def _reason(row: str) -> str:
-    """Why a row cannot be computed on this machine."""
-    return "" if row != "radiomics-forest" or available() else MISSING
-
-
-def compute(cell: Cell) -> Outcome:
+def compute(cell: Cell, context: Context) -> Outcome:
     """Fit one classifier on the training cohort, by nodule or by slice, and predict the test cohort's slices."""
-    config = cell.config["data"]
-    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    del context
+    data = datamodule(cell)
     data.setup()
     known = {**CLASSIFIERS, **SLICE_CLASSIFIERS}
     fit = _of_slices if cell.row in SLICE_CLASSIFIERS else _of_nodules
@@ -150,7 +70,7 @@ def _fitted(data: EGFRDataModule) -> npt.NDArray[np.int64]:
 
 
 def _features(cell: Cell, images: list[npt.NDArray[np.float64]], masks: list[npt.NDArray[np.bool_]]) -> pd.DataFrame:
-    """Return the features that a row's classifier sees, one row a nodule."""
+    """Return the features that a row's classifier sees, one row per nodule."""
     if cell.row != "radiomics-forest":
         return feature_table(images, masks, FAMILIES)
     ibsi = radiomics_table(images, masks, cell.runtime.cache_dir)

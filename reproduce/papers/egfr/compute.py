@@ -1,8 +1,4 @@
-"""The egfr paper's tables that need no training: groups (1), image counts (2), networks (4), cost of the loss.
-
-In: a cell whose ``epochs`` is 0; out: an :class:`~medrepro.reproduce.run.outcome.Outcome` of numbers. Planned by
-``counts.py``.
-"""
+"""Compute cells of the egfr paper: trained ones, groups (Table 1), image counts (2), networks (4), cost of the loss."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,42 +10,45 @@ from torch.nn import functional
 
 from medrepro.datamodules.base import ReproDataModule
 from medrepro.datamodules.egfr import EGFRDataModule
-from medrepro.datamodules.prepare.subclasses import datamodule_for
 from medrepro.datamodules.samplers import ClusterBatchSampler, cluster_within_classes
 from medrepro.lightning_modules.base import ReproModule
 from medrepro.lightning_modules.egfr import EGFRModule
 from medrepro.lightning_modules.losses.complexity import batch_training_flops, mixed_loss_flops, mixed_loss_operations
 from medrepro.lightning_modules.networks.counting import keras_parameter_count, macs
 from medrepro.lightning_modules.networks.egfr import EGFRNet
-from medrepro.reproduce.papers.egfr import clinical, comparators
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.printed.load import load_paper
-from medrepro.reproduce.run.training import Outcome, data_block
+from medrepro.reproduce.run.outcome import NO_DATA, Context, Outcome, data_block
+from medrepro.reproduce.run.training import fit
 
 MILLION = 1e6
 PATCH = (1, 64, 64)
-NO_DATA = {"name": "none", "kind": "no data: computed from the definition", "task": "none", "tier": "original"}
 
 
-def compute(cell: Cell) -> Outcome:
-    """Compute one row of a table without training."""
-    rows = {"1": groups, "2": counts, "3": clinical.compute, "4": network, "7": comparators.compute}
-    return {**rows, "complexity": complexity}[cell.table](cell)
-
-
-def _data(cell: Cell) -> EGFRDataModule:
+def datamodule(cell: Cell) -> EGFRDataModule:
+    """Return the cell's datamodule."""
     config = cell.config["data"]
-    data = datamodule_for(EGFRDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
-    data.setup()
-    return data
+    return EGFRDataModule(**config, cache_dir=cell.runtime.cache_dir)
 
 
-def groups(cell: Cell) -> Outcome:
+def train(cell: Cell, context: Context) -> Outcome | None:
+    """Train the cell's network and predict the test part."""
+    return fit(cell, lambda: EGFRModule(**cell.config["module"]), datamodule(cell), context)
+
+
+def train_with_cosines(cell: Cell, context: Context) -> Outcome | None:
+    """Train the cell's network, and compare the features of test images of one class and of different ones."""
+    return fit(cell, lambda: EGFRModule(**cell.config["module"]), datamodule(cell), context, cosines)
+
+
+def groups(cell: Cell, context: Context) -> Outcome:
     """Table 1: one cluster of one class, its size, and its seats in the batches of the first epoch.
 
     The row is ``<class>-<rank>``; clusters of a class are ranked by size, largest first.
     """
-    data = _data(cell)
+    del context
+    data = datamodule(cell)
+    data.setup()
     label, rank = (int(part) for part in cell.row.split("-"))
     index = data.parts.train
     labels = data.records.labels[index]
@@ -71,9 +70,11 @@ def groups(cell: Cell) -> Outcome:
     )
 
 
-def counts(cell: Cell) -> Outcome:
+def counts(cell: Cell, context: Context) -> Outcome:
     """Table 2: images of each class in the training or test cohort, or both."""
-    data = _data(cell)
+    del context
+    data = datamodule(cell)
+    data.setup()
     fitted = np.concatenate([data.parts.train, data.parts.val])
     part = {"training": fitted, "validation": data.parts.test}.get(cell.row, np.arange(len(data.records)))
     labels, patients = data.records.labels[part], data.records.patients[part]
@@ -88,8 +89,9 @@ def counts(cell: Cell) -> Outcome:
     return Outcome(data=data_block(data), metrics=metrics)
 
 
-def network(cell: Cell) -> Outcome:
+def network(cell: Cell, context: Context) -> Outcome:
     """Table 4: a network's parameters as Keras counts them, and its multiply-adds at 64 x 64 x 1."""
+    del context
     net = EGFRNet(cell.config["module"]["backbone"], scale=cell.config["module"]["scale"])
     parameters, operations = keras_parameter_count(net), macs(_Logits(net), PATCH)
     printed = load_paper("egfr").table("4").value(cell.row, "parameters") or float("nan")
@@ -119,8 +121,9 @@ class _Logits(torch.nn.Module):
         return result
 
 
-def complexity(cell: Cell) -> Outcome:
+def complexity(cell: Cell, context: Context) -> Outcome:
     """Eqs. 12-14 at the paper's sizes, and what the same operations come to when a dot product is counted once."""
+    del context
     sizes: Mapping[str, Any] = cell.config["module"]
     n_b, train_images = sizes["batch_size"], sizes["images"]
     forward = macs(_Logits(EGFRNet("resnet34", scale="paper")), PATCH)

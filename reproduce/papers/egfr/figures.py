@@ -1,10 +1,6 @@
-"""Figure 4 of the egfr paper, and the examples that its trained tables show: patches of both classes.
-
-In: the records that a run used and its predictions; out: figures.
-"""
+"""Draw Figure 4 of the egfr paper, and the examples that its trained tables show: patches of both classes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,10 +13,9 @@ from medrepro.datamodules.lidc.cohorts import embedded_slices
 from medrepro.datamodules.prepare.records import prepared_slices
 from medrepro.datamodules.records import Records
 from medrepro.reproduce.evaluation.table_view import TableView
-from medrepro.reproduce.papers.egfr.paper import CLASSES, EMBEDDED, PRESETS
-from medrepro.reproduce.papers.egfr.tables import table2
+from medrepro.reproduce.papers.egfr.protocol import PRESETS
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.protocol import EMBEDDED
 from medrepro.reproduce.report.figures.canvas import WIDTH, Figure
 from medrepro.reproduce.report.figures.gallery import Example, gallery
 from medrepro.reproduce.report.figures.style import RC
@@ -33,7 +28,7 @@ MM = 1.0  # side of a pixel of the embedded patches
 def records(options: Options) -> Records:
     """Return the records that the options train on."""
     if options.data == EMBEDDED:
-        return embedded_slices(options.cache_dir, PRESETS[options.preset]["data"].get("limit_patients", 0))
+        return embedded_slices(options.cache_dir, PRESETS[options.preset].data.get("limit_patients", 0))
     root = Path(options.data_root or ".").expanduser()
     if options.data == "nsclc":
         return prepared_slices(root)
@@ -44,21 +39,6 @@ def shown(images: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     """Window HU (int16) or scale grey values (uint8) to [0, 1]."""
     low, high = (0.0, 255.0) if images.dtype == np.uint8 else HU
     return np.clip((np.asarray(images, dtype=np.float64) - low) / (high - low), 0, 1)
-
-
-def figure4(options: Options) -> Job:
-    """Plan Figure 4: patches of both classes, drawn by a fixed seed from different patients."""
-    job = table2(options)
-    title = "Image samples of both classes"
-    spec = replace(job.spec, kind="Figure", number="4", source="2", title=title, rows=job.spec.rows[:2])
-    wanted = {row.id for row in spec.rows}
-    cells = tuple(cell for cell in job.cells if cell.row in wanted)
-
-    def draw(view: TableView) -> Sequence[Figure]:
-        del view
-        return (samples(records(options), CLASSES[options.data]),)
-
-    return replace(job, spec=spec, cells=cells, figures=draw)
 
 
 def samples(source: Records, classes: Sequence[str], seed: int = 0) -> Figure:

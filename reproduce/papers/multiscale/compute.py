@@ -8,7 +8,7 @@ beside its result: they, and nothing of the test part, choose the ensemble's wei
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from medrepro.datamodules.base import ReproDataModule
 from medrepro.datamodules.lidc.cohorts import rating_levels
 from medrepro.datamodules.lidc.nodules import nodules
 from medrepro.datamodules.multiscale import MultiScaleDataModule
-from medrepro.datamodules.prepare.subclasses import datamodule_for
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.datamodules.support.errors import InputError
 from medrepro.lightning_modules.base import ReproModule
@@ -32,9 +31,8 @@ from medrepro.lightning_modules.multiscale import MultiScaleModule, MultiScaleSe
 from medrepro.lightning_modules.networks.counting import macs, trainable_count
 from medrepro.reproduce.papers.multiscale.ensemble import combine, grid_search
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.fitting import train_cell
-from medrepro.reproduce.run.outcome import Outcome
-from medrepro.reproduce.run.training import data_block, predict
+from medrepro.reproduce.run.outcome import Context, Outcome, Report, Stop, data_block
+from medrepro.reproduce.run.training import fit, predict
 
 IDS = ["sample_id", "patient_id", "label", "nodule_id", "diameter_mm"]
 STEP = 0.5  # voxels between the radii that are tried
@@ -100,8 +98,6 @@ def _batches(
     return [(index[start : start + BATCH], radii[start : start + BATCH]) for start in starts]
 
 
-Report = Callable[[float, str], None]
-Stop = Callable[[], bool]
 IDS = ["sample_id", "patient_id", "label"]
 
 
@@ -112,15 +108,15 @@ def execute(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     if cell.config["kind"] == "ball":
         return judge_ball(cell)
     config = cell.config["data"]
-    data = datamodule_for(MultiScaleDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    data = MultiScaleDataModule(**config, cache_dir=cell.runtime.cache_dir)
     module: dict[str, Any] = cell.config["module"]
     if cell.config["kind"] == "segmenter":
-        return train_cell(cell, lambda: MultiScaleSegmenter(**module), data, report, stop, judge=judge_masks)
+        return fit(cell, lambda: MultiScaleSegmenter(**module), data, Context(report, stop), evaluate=judge_masks)
 
     def keep_validation(trained: ReproModule, seen: ReproDataModule) -> Mapping[str, float]:
         return write_validation(validation_path(cell), trained, seen)
 
-    return train_cell(cell, lambda: MultiScaleModule(**module), data, report, stop, measure=keep_validation)
+    return fit(cell, lambda: MultiScaleModule(**module), data, Context(report, stop), extra_metrics=keep_validation)
 
 
 def validation_path(cell: Cell) -> Path:

@@ -158,7 +158,6 @@ def preparation(options: Options, found: Sequence[Cell]) -> Callable[[], object]
 
     def prepare() -> None:
         from medrepro.datamodules.multiscale import MultiScaleDataModule
-        from medrepro.datamodules.prepare.subclasses import datamodule_for
 
         seen: set[tuple[object, ...]] = set()
         for cell in found:
@@ -166,6 +165,6 @@ def preparation(options: Options, found: Sequence[Cell]) -> Callable[[], object]
             rendering = tuple(data.get(name) for name in ("voxel_mm", "cube_mm", "limit_patients"))
             if cell.config["train"]["epochs"] and rendering not in seen:
                 seen.add(rendering)
-                datamodule_for(MultiScaleDataModule, data)(**data, cache_dir=options.cache_dir).prepare_data()
+                MultiScaleDataModule(**data, cache_dir=options.cache_dir).prepare_data()
 
     return prepare

@@ -1,9 +1,5 @@
-"""Cells of the quadsnet paper as they are run: trained ones, and the two tables that are only counted.
+"""Compute cells of the quadsnet paper: trained ones, baselines, and the two tables that are only counted."""
 
-In: a cell; out: an :class:`~medrepro.reproduce.run.training.Outcome`. Imports torch: only worker processes come here.
-"""
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,20 +7,19 @@ import torch
 from torch import nn
 
 from medrepro.datamodules.images.duplicates import across_parts, duplicates_sentence
-from medrepro.datamodules.quadsnet import PARTS, QuadSNetDataModule
+from medrepro.datamodules.quadsnet import QuadSNetDataModule
+from medrepro.datamodules.splits import PARTS
 from medrepro.lightning_modules.networks.counting import keras_parameter_count, macs, trainable_count
 from medrepro.lightning_modules.networks.quadsnet import QuadSNet
 from medrepro.lightning_modules.networks.timm_classifier import TimmClassifier
 from medrepro.lightning_modules.quadsnet import QuadSNetModule
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.fitting import train_cell
-from medrepro.reproduce.run.training import Outcome, data_block
+from medrepro.reproduce.run.outcome import NO_DATA, Context, Outcome, data_block
+from medrepro.reproduce.run.training import fit
 from medrepro.reproduce.run.trivial import predict_without_network
 
-NO_DATA = {"name": "none", "kind": "networks only", "task": "none", "tier": "embedded", "sha256": ""}
 
-
-def train(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], bool]) -> Outcome | None:
+def train(cell: Cell, context: Context) -> Outcome | None:
     """Train the cell's network on its data; channels, classes and class counts are the data's."""
     data = QuadSNetDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
 
@@ -36,22 +31,34 @@ def train(cell: Cell, report: Callable[[float, str], None], stop: Callable[[], b
             **cell.config["module"],
         )
 
-    outcome = train_cell(cell, module, data, report, stop)
+    outcome = fit(cell, module, data, context)
     if outcome is None:
         return None
     about = {"classes": list(data.records.classes), "class_counts": list(data.class_counts)}
     return replace(outcome, data={**outcome.data, **about, "duplicates": duplicates_sentence(data.copies)})
 
 
-def without_network(cell: Cell) -> Outcome:
-    """Predict the cell's test images without a network."""
+def majority(cell: Cell, context: Context) -> Outcome:
+    """Predict the classes' shares for every test image."""
+    del context
+    return _without_network(cell, "majority")
+
+
+def grey(cell: Cell, context: Context) -> Outcome:
+    """Predict the test images from their grey levels alone."""
+    del context
+    return _without_network(cell, "grey")
+
+
+def _without_network(cell: Cell, baseline: str) -> Outcome:
     data = QuadSNetDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
-    outcome = predict_without_network(data, cell.config["train"]["baseline"])
+    outcome = predict_without_network(data, baseline)
     return replace(outcome, data={**outcome.data, "duplicates": duplicates_sentence(data.copies)})
 
 
-def count_images(cell: Cell) -> Outcome:
+def count_images(cell: Cell, context: Context) -> Outcome:
     """Count one data set of Table I: images, parts, classes, copies across parts."""
+    del context
     data = QuadSNetDataModule(**cell.config["data"])
     data.setup()
     parts = {f"images/{name}": float(len(getattr(data.parts, name))) for name in PARTS}
@@ -67,8 +74,9 @@ def count_images(cell: Cell) -> Outcome:
     )
 
 
-def count_parameters(cell: Cell) -> Outcome:
+def count_parameters(cell: Cell, context: Context) -> Outcome:
     """Count one network of Table II, without memory for its weights."""
+    del context
     name = cell.config["module"]["network"]
     with torch.device("meta"):
         built = QuadSNet(3, 2) if name == "quadsnet" else TimmClassifier(name, 3, 2)

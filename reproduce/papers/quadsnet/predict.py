@@ -107,8 +107,8 @@ def read_unlabelled(source: Path, trained: Trained) -> "Records":
         FileNotFoundError: nothing there.
         InputError: no image, or some that cannot be read (all listed).
     """
-    from medrepro.datamodules.images.entry import Entry
-    from medrepro.datamodules.images.files import SUFFIXES, open_image
+    from medrepro.datamodules.images.entry import Entry, open_image
+    from medrepro.datamodules.images.files import SUFFIXES
     from medrepro.datamodules.images.reader import About, read_entries
 
     if not source.exists():

@@ -1,12 +1,10 @@
-"""The studies behind the paper's claims: which streams are needed, which loss, and how much imbalance it bears.
+"""Plan the studies behind the paper's claims: which streams, which loss, and how much imbalance it bears."""
 
-In: options; out: a :class:`~medrepro.reproduce.plan.paper.Job`.
-"""
-
-from medrepro.reproduce.papers.quadsnet.paper import EMBEDDED, Recipe, assumptions, cells, preparation
-from medrepro.reproduce.papers.quadsnet.tables import BASELINES, CLASSES, DEFINITIONS, KEY, NOT_PRINTED, metric_columns
+from medrepro.reproduce.papers.quadsnet.protocol import KEY, PROTOCOL, preparation
+from medrepro.reproduce.papers.quadsnet.tables import BASELINES, CLASSES, DEFINITIONS, NOT_PRINTED, metric_columns
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
 from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
 
 STREAMS = (
@@ -17,31 +15,32 @@ STREAMS = (
 LOSSES = {"margin": "margin (Eq. 2)", "margin-capsule": "margin, capsule form", "ce": "cross-entropy"}
 WEIGHTS = {"balanced": "weighted", "none": "unweighted"}
 RATIOS = (1, 10, 100)
+QUICK_IMBALANCE_SEEDS = (0, 1, 2, 3, 4)
 
 
 def streams(options: Options) -> Job:
     """Plan the streams: each alone, pairs of one kind, pairs of one kernel, all four."""
-    recipes = [
-        Recipe("-".join(chosen), " + ".join(name.upper() for name in chosen), {"streams": list(chosen)})
+    variants = [
+        Variant("-".join(chosen), " + ".join(name.upper() for name in chosen), {"streams": list(chosen)})
         for chosen in STREAMS
     ]
-    every = recipes[-1].row
-    singles = tuple(recipe.row for recipe in recipes[:4])
+    every = variants[-1].row
+    singles = tuple(variant.row for variant in variants[:4])
     claim = ClaimSpec(
         "four streams are better than one", (every,) * len(singles), singles, "image/balanced_accuracy", tolerance=0.01
     )
-    return _study(options, "streams", "Which streams are needed", recipes, (claim,), metric_columns(NOT_PRINTED))
+    return _study(options, "streams", "Which streams are needed", variants, (claim,), metric_columns(NOT_PRINTED))
 
 
 def losses(options: Options) -> Job:
     """Plan the losses: Eq. 2 as printed, its capsule form, cross-entropy; each weighted and not; Eq. 2 on a softmax."""
-    recipes = [
-        Recipe(f"{loss}-{how}", f"{LOSSES[loss]}, {WEIGHTS[how]}", {"loss": loss, "class_weights": how})
+    variants = [
+        Variant(f"{loss}-{how}", f"{LOSSES[loss]}, {WEIGHTS[how]}", {"loss": loss, "class_weights": how})
         for loss in LOSSES
         for how in WEIGHTS
     ]
-    recipes += [
-        Recipe(
+    variants += [
+        Variant(
             f"softmax-{how}",
             f"margin (Eq. 2) of a softmax, {WEIGHTS[how]}",
             {"squash": "softmax", "class_weights": how},
@@ -54,13 +53,13 @@ def losses(options: Options) -> Job:
         _gain("weights help the margin loss", "margin-balanced", "margin-none"),
         _gain("the margin loss wants a sigmoid, not a softmax", "margin-balanced", "softmax-balanced"),
     )
-    return _study(options, "loss", "Which loss", recipes, claims, metric_columns(NOT_PRINTED))
+    return _study(options, "loss", "Which loss", variants, claims, metric_columns(NOT_PRINTED))
 
 
 def imbalance(options: Options) -> Job:
     """Plan the imbalance: margin and cross-entropy, weighted and not, trained at 1:1, 1:10 and 1:100."""
-    recipes = [
-        Recipe(
+    variants = [
+        Variant(
             f"{loss}-{how}-{ratio}",
             f"1:{ratio} {LOSSES[loss]}, {WEIGHTS[how]}",
             {"loss": loss, "class_weights": how},
@@ -85,7 +84,8 @@ def imbalance(options: Options) -> Job:
         Column("image/balanced_accuracy", "balanced ACC", ci=True),
         Column("image/auc", "AUC", ci=True),
     )
-    return _study(options, "imbalance", "How much imbalance the losses bear", recipes, claims, columns)
+    seeds = QUICK_IMBALANCE_SEEDS if options.preset == "quick" else None
+    return _study(options, "imbalance", "How much imbalance the losses bear", variants, claims, columns, seeds)
 
 
 def _gain(text: str, better: str, worse: str) -> ClaimSpec:
@@ -96,9 +96,10 @@ def _study(
     options: Options,
     name: str,
     title: str,
-    recipes: list[Recipe],
+    variants: list[Variant],
     claims: tuple[ClaimSpec, ...],
     columns: tuple[Column, ...],
+    seeds: tuple[int, ...] | None = None,
 ) -> Job:
     embedded = options.data == EMBEDDED
     baselines: tuple[BaselineSpec, ...] = BASELINES if embedded else BASELINES[-1:]
@@ -107,11 +108,16 @@ def _study(
         number=name,
         title=title,
         columns=columns,
-        rows=tuple(RowSpec(recipe.row, recipe.label) for recipe in recipes),
+        rows=tuple(RowSpec(variant.row, variant.label) for variant in variants),
         baselines=baselines,
         claims=claims,
         classes=CLASSES.get(options.data, ()),
         notes=(DEFINITIONS,),
         kind="Study",
     )
-    return Job(spec, cells(options, name, recipes), assumptions(options), prepare=preparation(options))
+    return Job(
+        spec,
+        PROTOCOL.cells(options, name, variants, seeds),
+        PROTOCOL.assumptions(options),
+        prepare=preparation(options),
+    )

@@ -1,33 +1,27 @@
-"""The quadsnet paper's tables as declarations: which cells fill them, what stands beside them, which claim they test.
-
-In: options; out: a :class:`~medrepro.reproduce.plan.paper.Job`. The paper's numbers come from
-``reproduce/papers/quadsnet/printed.yaml``.
-"""
+"""Plan the quadsnet paper's tables: which cells fill them, what stands beside them, which claim they test."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from medrepro.datamodules.support.errors import InputError
-from medrepro.reproduce.papers.quadsnet.paper import (
+from medrepro.reproduce.papers.quadsnet.protocol import (
+    ASSUMPTIONS,
     CANDIDATES,
-    EMBEDDED,
+    COMPUTE,
+    KEY,
     NETWORKS,
+    PROTOCOL,
     QUICK_NETWORKS,
     THETA_OF,
     THETAS,
-    Recipe,
-    assumptions,
-    cells,
-    computed,
     preparation,
 )
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
 from medrepro.reproduce.plan.table import WITHOUT_NETWORK, BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
 from medrepro.reproduce.printed.load import load_paper
 
-KEY = "quadsnet"
 UNTRAINED = 0.55  # balanced accuracy of two classes at or below which a network has not learnt in its budget
 BASELINES = (
     BaselineSpec("brightness", "brightness alone"),
@@ -79,19 +73,19 @@ def table3(options: Options) -> Job:
 
 def _table3_embedded(options: Options) -> Job:
     """Plan the default: two baselines, cross-entropy, and balanced training data, on the embedded images."""
-    recipes = [
-        Recipe("qn", "QuadSNet/4, margin loss"),
-        Recipe("qn-ce", "QuadSNet/4, cross-entropy", {"loss": "ce"}),
-        Recipe("mn", "MobileNet, margin loss", {"network": "mobilenetv1_100"}),
-        Recipe("rn", "ResNet50, margin loss", {"network": "resnet50"}),
-        Recipe("qn-balanced", "QuadSNet/4, margin loss, trained 1:1", data={"imbalance": 1}),
+    variants = [
+        Variant("qn", "QuadSNet/4, margin loss"),
+        Variant("qn-ce", "QuadSNet/4, cross-entropy", {"loss": "ce"}),
+        Variant("mn", "MobileNet, margin loss", {"network": "mobilenetv1_100"}),
+        Variant("rn", "ResNet50, margin loss", {"network": "resnet50"}),
+        Variant("qn-balanced", "QuadSNet/4, margin loss, trained 1:1", data={"imbalance": 1}),
     ]
     spec = TableSpec(
         key=KEY,
         number="3",
         title="QuadSNet and pre-trained networks' architectures, from scratch, trained at 1:10",
         columns=metric_columns(NOT_PRINTED),
-        rows=tuple(RowSpec(recipe.row, recipe.label) for recipe in recipes),
+        rows=tuple(RowSpec(variant.row, variant.label) for variant in variants),
         baselines=BASELINES,
         claims=(
             _claim("the margin loss performs better than the cross-entropy loss", "qn", "qn-ce"),
@@ -105,7 +99,9 @@ def _table3_embedded(options: Options) -> Job:
         classes=CLASSES[EMBEDDED],
         notes=(DEFINITIONS,),
     )
-    return Job(spec, cells(options, "3", recipes), assumptions(options), prepare=preparation(options))
+    return Job(
+        spec, PROTOCOL.cells(options, "3", variants), PROTOCOL.assumptions(options), prepare=preparation(options)
+    )
 
 
 def _claim(
@@ -120,8 +116,8 @@ def _table3_real(options: Options) -> Job:
     chosen = tuple(NETWORKS) if options.preset == "paper" else QUICK_NETWORKS
     names = {short: f"{theta}-{short}" for short in NETWORKS}
     weights = {"weights": "imagenet"} if options.preset == "paper" else {}
-    recipes = [
-        Recipe(names[short], NETWORKS[short][1], {"network": NETWORKS[short][0], **(weights if short != "qn" else {})})
+    variants = [
+        Variant(names[short], NETWORKS[short][1], {"network": NETWORKS[short][0], **(weights if short != "qn" else {})})
         for short in chosen
     ]
     printed = load_paper(KEY).table("3")
@@ -154,7 +150,7 @@ def _table3_real(options: Options) -> Job:
         classes=CLASSES.get(options.data, ()),
         notes=(DEFINITIONS, READINGS),
     )
-    return Job(spec, cells(options, "3", recipes), assumptions(options))
+    return Job(spec, PROTOCOL.cells(options, "3", variants), PROTOCOL.assumptions(options))
 
 
 def _printed(row: str, table: str) -> dict[str, float | str]:
@@ -188,8 +184,9 @@ def _absent(theta: str) -> str:
 def table1(options: Options) -> Job:
     """Plan Table I: the data sets found, counted beside the paper's."""
     printed, found = load_paper(KEY).table("1"), here(options)
-    recipes = [
-        Recipe(theta, name, data={"data": name, "data_root": options.data_root}) for theta, name in found.items()
+    variants = [
+        Variant(theta, name, data={"data": name, "data_root": options.data_root}, function=f"{COMPUTE}:count_images")
+        for theta, name in found.items()
     ]
     rows = tuple(
         RowSpec(
@@ -215,13 +212,16 @@ def table1(options: Options) -> Job:
     spec = TableSpec(
         KEY, "1", "Brief description of datasets", columns, rows, notes=notes, mixed_data=True, ranked=False
     )
-    return Job(spec, computed(options, "1", recipes), assumptions(options)[-2:])
+    return Job(spec, PROTOCOL.counted(options, "1", variants), PROTOCOL.assumptions(options)[-2:])
 
 
 def table2(options: Options) -> Job:
     """Plan Table II: parameters, the paper's, Keras's way of counting, timm's own, and as built here."""
     printed = load_paper(KEY).table("2")
-    recipes = [Recipe(short, label, {"network": name}) for short, (name, label) in NETWORKS.items()]
+    variants = [
+        Variant(short, label, {"network": name}, function=f"{COMPUTE}:count_parameters")
+        for short, (name, label) in NETWORKS.items()
+    ]
     rows = tuple(
         RowSpec(short, label, {"parameters": printed.cell(short, "parameters").printed})
         for short, (_, label) in NETWORKS.items()
@@ -238,14 +238,14 @@ def table2(options: Options) -> Job:
         "scale of its BatchNorm.",
     )
     spec = TableSpec(KEY, "2", "Trainable parameters", columns, rows, notes=notes, ranked=False)
-    return Job(spec, computed(options, "2", recipes), (assumptions(replace(options, data="covid-ct"))[0],))
+    return Job(spec, PROTOCOL.counted(options, "2", variants), (ASSUMPTIONS["layers"].text,))
 
 
 def table4(options: Options) -> Job:
     """Plan Table IV: QuadSNet on every data set there is, beside the paper's and the works it cites."""
     printed, found = load_paper(KEY).table("4"), here(options)
-    recipes = [
-        Recipe(f"{theta}-qn", f"{theta} · {name}", {"network": "quadsnet"}, source=name)
+    variants = [
+        Variant(f"{theta}-qn", f"{theta} · {name}", {"network": "quadsnet"}, {"data": name})
         for theta, name in found.items()
     ]
     rows = []
@@ -256,19 +256,25 @@ def table4(options: Options) -> Job:
         reason = "cited by the paper, not run" if cited else _absent(theta)
         rows.append(RowSpec(row_id, label, _printed(row_id, "4"), "" if cited else "qn", reason=reason))
     below = [
-        Recipe(f"{theta}-{name}", f"{theta.replace('theta', 'Θ')} · {text}", {"baseline": name}, source=source)
+        Variant(
+            f"{theta}-{name}",
+            f"{theta.replace('theta', 'Θ')} · {text}",
+            data={"data": source},
+            function=f"{COMPUTE}:{name}",
+            computed=True,
+        )
         for theta, source in (found or dict.fromkeys(CANDIDATES, "")).items()  # of a render, which has no data root
         for name, text in WITHOUT_NETWORK.items()
     ]
     rows += [
-        RowSpec(recipe.row, recipe.label, below=True, reason="" if found else _absent(recipe.row.partition("-")[0]))
-        for recipe in below
+        RowSpec(variant.row, variant.label, below=True, reason="" if found else _absent(variant.row.partition("-")[0]))
+        for variant in below
     ]
     spec = TableSpec(
         KEY, "4", "QuadSNet and the latest methods", metric_columns(TABLE_4), tuple(rows),
         notes=(DEFINITIONS,), mixed_data=True, ranked=False,
     )  # fmt: skip
-    return Job(spec, cells(options, "4", [*recipes, *below] if found else []), assumptions(options))
+    return Job(spec, PROTOCOL.cells(options, "4", [*variants, *below] if found else []), PROTOCOL.assumptions(options))
 
 
 def figure2(options: Options) -> Job:

@@ -8,7 +8,7 @@ first if it is not there; a lock keeps two processes from training the same netw
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from sklearn.linear_model import LogisticRegression
 
 from medrepro.datamodules.features.handcrafted import FAMILIES
 from medrepro.datamodules.lidc.cohorts import luna16_nodules, population
-from medrepro.datamodules.prepare.subclasses import datamodule_for
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
 from medrepro.datamodules.splits import group_kfold
 from medrepro.datamodules.support.cache import atomic_write, cache_root
@@ -32,9 +31,9 @@ from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.identity import code_sha256
 from medrepro.reproduce.run.classical import nested_cv
 from medrepro.reproduce.run.execute import write_result
-from medrepro.reproduce.run.fitting import train_cell
+from medrepro.reproduce.run.outcome import Context, Outcome, Report, Stop, data_block
 from medrepro.reproduce.run.ranks import first_only
-from medrepro.reproduce.run.training import Outcome, data_block
+from medrepro.reproduce.run.training import fit
 
 ANNOTATIONS = {
     "name": "embedded",
@@ -106,10 +105,6 @@ def activation(module: dict[str, Any], row: str) -> dict[str, float]:
     }
 
 
-Report = Callable[[float, str], None]
-Stop = Callable[[], bool]
-
-
 def execute(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     """Run one cell by its kind; None on ranks other than the first."""
     kind = cell.config["kind"]
@@ -142,13 +137,13 @@ def _training_lock(cell: Cell) -> filelock.BaseFileLock:
 def datamodule(cell: Cell) -> SEGradCAMDataModule:
     """Return the cell's datamodule."""
     config = cell.config["data"]
-    return datamodule_for(SEGradCAMDataModule, config)(**config, cache_dir=cell.runtime.cache_dir)
+    return SEGradCAMDataModule(**config, cache_dir=cell.runtime.cache_dir)
 
 
 def train(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
     """Train the cell's network and write its result before anybody else may ask for it."""
     started = time.monotonic()
-    outcome = train_cell(cell, lambda: SEGradCAMModule(**cell.config["module"]), datamodule(cell), report, stop)
+    outcome = fit(cell, lambda: SEGradCAMModule(**cell.config["module"]), datamodule(cell), Context(report, stop))
     if outcome is not None:
         write_result(cell, outcome, time.monotonic() - started)
     return outcome

@@ -1,7 +1,7 @@
-"""``--explain PATH``: a nodule of the user's own volume, classified and explained by a saved checkpoint.
+"""Classify and explain a nodule of the user's own volume by a saved checkpoint: ``--explain PATH``.
 
-In: a NIfTI, DICOM folder, ``.npy`` or ``.npz`` in HU, a point in it and a checkpoint; out: the probability, a picture
-of three planes with the heat map, and the map itself as ``.npz``.
+The volume is read as ``prepare`` reads it. The probability is printed; a picture of three planes with the heat map, and
+the map itself as ``.npz``, are written.
 """
 
 import argparse
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from medrepro.datamodules.ct.lenient import CTVolume
     from medrepro.lightning_modules.segradcam import SEGradCAMModule
 
     Floats = npt.NDArray[np.floating]
@@ -28,7 +27,12 @@ POINT_HELP = "voxel indices z,y,x of the nodule: z from the feet, y from the fro
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``--explain``."""
     found = OneLineParser(prog=PROGRAM, description="Explain a nodule in a CT volume of your own.")
-    found.add_argument("--explain", type=Path, required=True, help="DICOM folder, .nii, .nii.gz, .npy or .npz, in HU")
+    found.add_argument(
+        "--explain",
+        type=Path,
+        required=True,
+        help="DICOM folder, .nii, .nii.gz, .nrrd, .mhd, .mha, .npy or .npz, in HU",
+    )
     found.add_argument("--point", required=True, help=POINT_HELP)
     found.add_argument("--checkpoint", type=Path, required=True, help="model.ckpt of a finished cell of this command")
     found.add_argument("--spacing", default="1,1,1", help="z,y,x in mm of a .npy, which carries none")
@@ -55,23 +59,24 @@ def explain(chosen: argparse.Namespace) -> str:
         FileNotFoundError: there is no such volume or checkpoint.
         InputError: the point, spacing, volume, layer or checkpoint cannot be used.
     """
-    import numpy as np
-
+    from medrepro.datamodules.ct.read import read_ct
     from medrepro.datamodules.segradcam import SIDE, SPACING_MM
 
     module, point = load(chosen.checkpoint), numbers(chosen.point, "--point")
     spacing = numbers(chosen.spacing, "--spacing")
     if min(spacing) <= 0:
         raise InputError(f"--spacing {chosen.spacing}: mm must be above 0")
-    volume = read(chosen.explain, spacing)
-    cube = volume.cube(point, SIDE, SPACING_MM)
+    volume = read_ct(chosen.explain, spacing=spacing)
+    if any(not 0 <= place < size for place, size in zip(point, volume.hu.shape, strict=True)):
+        raise InputError(f"--point {chosen.point} (z, y, x) lies outside the volume of {volume.hu.shape} voxels")
+    cube = volume.crop(volume.to_world(point), (SIDE,) * 3, SPACING_MM)
     image, malignant, heat = judge(module, cube, chosen.layer)
     said, probability = ("malignant", malignant) if malignant > 0.5 else ("benign", 1 - malignant)
     picture = save(chosen.out, chosen.point, cube, image, heat, said, probability)
     nearest = tuple(min(round(place), size - 1) for place, size in zip(point, volume.hu.shape, strict=True))
-    rows, columns = volume.pixel_mm
+    between, rows, columns = volume.spacing
     return (
-        f"{chosen.explain}: {len(volume.hu)} slices of {np.diff(volume.z_mm).mean():.3g} mm, pixels of {rows:.3g} x "
+        f"{chosen.explain}: {len(volume.hu)} slices of {between:.3g} mm, pixels of {rows:.3g} x "
         f"{columns:.3g} mm; {volume.hu[nearest]} HU at the point\n"
         f"{said} (probability of malignancy {malignant:.2f}; as good as what the checkpoint was trained on, and not "
         f"for clinical use)\n{picture}"
@@ -125,36 +130,6 @@ def save(
     with atomic_write(out / "explanation.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, cube_hu=cube, heat=heat, probability=shares)
     return out / "explanation.png"
-
-
-def read(path: Path, spacing: tuple[float, float, float]) -> "CTVolume":
-    """Read the volume; whatever the formats' own libraries say of a damaged one becomes one line.
-
-    Raises:
-        FileNotFoundError: there is no such volume.
-        InputError: it cannot be used.
-    """
-    from zipfile import BadZipFile
-    from zlib import error as ZlibError  # noqa: N812
-
-    from nibabel.filebasedimages import ImageFileError
-    from pydicom.errors import InvalidDicomError
-
-    from medrepro.datamodules.ct.lenient import read_volume
-
-    try:
-        found = read_volume(path, spacing)
-    except (InputError, FileNotFoundError):
-        raise
-    except (ImageFileError, InvalidDicomError, BadZipFile, ZlibError, EOFError, OSError) as error:
-        raise InputError(f"--explain {path} is damaged: {error}") from error
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
-        raise InputError(f"--explain {path} lacks what a CT volume has: {error}") from error
-    if min(found.pixel_mm) <= 0:
-        raise InputError(
-            f"--explain {path}: pixels of {found.pixel_mm[0]} x {found.pixel_mm[1]} mm; more than 0 is needed"
-        )
-    return found
 
 
 def numbers(text: str, flag: str) -> tuple[float, float, float]:

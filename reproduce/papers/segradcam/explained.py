@@ -17,7 +17,7 @@ from medrepro.datamodules.support.cache import atomic_write
 from medrepro.lightning_modules.explain import trust
 from medrepro.lightning_modules.segradcam import Method, SEGradCAMModule, explainer
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.training import Outcome, data_block
+from medrepro.reproduce.run.outcome import Outcome, data_block
 
 STEPS = 8  # of deletion and insertion
 KEPT = 2  # nodules of each class, right and wrong, whose maps are kept for the figures

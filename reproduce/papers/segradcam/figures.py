@@ -54,13 +54,12 @@ def cases(options: Options, cells: Sequence[Cell]) -> Draw:
 
     def draw(view: Any) -> Sequence[Any]:
         del view
-        from medrepro.datamodules.prepare.subclasses import datamodule_for
         from medrepro.datamodules.segradcam import SEGradCAMDataModule
         from medrepro.reproduce.report.figures.standard import Example, gallery
 
         frame = pd.concat([pd.read_parquet(cell.path.with_suffix(".parquet")) for cell in cells])
         config = cells[0].config["data"]
-        data = datamodule_for(SEGradCAMDataModule, config)(**config, cache_dir=options.cache_dir)
+        data = SEGradCAMDataModule(**config, cache_dir=options.cache_dir)
         data.setup()
         place = {name: row for row, name in enumerate(data.records.table["sample_id"])}
         frame["sure"] = (frame["prob_1"] - 0.5).abs()

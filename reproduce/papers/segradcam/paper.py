@@ -216,10 +216,9 @@ def preparation(options: Options) -> Callable[[], object]:
     """Return what fills the cache before the cells run."""
 
     def prepare() -> None:
-        from medrepro.datamodules.prepare.subclasses import datamodule_for
         from medrepro.datamodules.segradcam import SEGradCAMDataModule
 
         config = _data(options, 0, 0)
-        datamodule_for(SEGradCAMDataModule, config)(**config, cache_dir=options.cache_dir).prepare_data()
+        SEGradCAMDataModule(**config, cache_dir=options.cache_dir).prepare_data()
 
     return prepare

@@ -151,6 +151,12 @@ def empty(files: list[Path]) -> None:
         file.unlink()
 
 
+def unknown_vr(files: list[Path]) -> None:
+    content = files[1].read_bytes()
+    at = content.index(b"\x08\x00\x60\x00CS")  # Modality
+    files[1].write_bytes(content[: at + 4] + b"C\0" + content[at + 6 :])
+
+
 def every(**tags: Any) -> Any:
     def change(files: list[Path]) -> None:
         for file in files:
@@ -167,6 +173,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "a slice is missing": (remove_slice, r"slices missing: 1 between .* \(5.00 mm apart"),
     "truncated pixels": (truncate, "pixels cannot be decoded"),
     "truncated header": (truncate_header, "1 files cannot be read"),
+    "a value of unknown type": (unknown_vr, r"1 files cannot be read, such as .*: Unknown Value Representation"),
     "two series": (second_series, "holds 2 CT series"),
     "two slices at one place": (other_pixels, "two different slices at one position"),
     "one slice": (all_but_one, "1 slices; a volume has at least two"),
@@ -174,7 +181,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "wrong modality": (every(Modality="MR"), r"0 CT series \(other modalities: MR\)"),
     "one of another modality": (one(Modality="PT"), "has modality PT"),
     "zero spacing": (every(PixelSpacing=[0, 0]), "spacing .* allowed: above 0"),
-    "one spacing": (every(PixelSpacing=0.7), "PixelSpacing .* is not two numbers"),
+    "one spacing": (every(PixelSpacing=0.7), "PixelSpacing .* is not 2 numbers"),
     "another spacing": (one(PixelSpacing=[0.5, 0.5]), "two series under one uid"),
     "another orientation": (one(ImageOrientationPatient=[0, 1, 0, -1, 0, 0]), "two series under one uid"),
     "no orthogonal axes": (every(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]), "not two axes at a right angle"),
@@ -186,7 +193,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "enhanced": (one(SOPClassUID=uids.EnhancedCTImageStorage), "multi-frame"),
     "colour": (one(SamplesPerPixel=3), "colour image"),
     "off the line": (one(ImagePositionPatient=[-150, -110, -42.5]), "off even steps"),
-    "position of two numbers": (one(ImagePositionPatient=[1, 2]), "is not three numbers"),
+    "position of two numbers": (one(ImagePositionPatient=[1, 2]), "is not 3 numbers"),
     "no HU": (every(RescaleIntercept=0), "are not HU"),
     "huge": (every(Rows=5000), "are no CT"),
     "rows that are not there": (every(Rows=13), "pixels"),
@@ -196,7 +203,7 @@ BAD: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_series_is_refused_with_its_reason(tmp_path: Path, what: str) -> None:
-    assert len(BAD) == 27
+    assert len(BAD) == 28
     spoil, reason = BAD[what]
     files = write_ct(tmp_path, phantom())
     spoil(files)

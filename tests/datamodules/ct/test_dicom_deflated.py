@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medrepro.datamodules.ct.dicom import MOST, check_deflated, scan_dicom
+from medrepro.datamodules.ct.dicom import MAX_INFLATED, check_deflated, scan_dicom
 from medrepro.datamodules.ct.read import read_ct
 from medrepro.datamodules.support.errors import InputError
 from tests.datamodules._ct_series import Scanner, phantom, write_ct
@@ -27,7 +27,7 @@ def bomb(path: Path, size: int) -> None:
 
 def test_a_bomb_is_not_inflated(tmp_path: Path) -> None:
     files = write_ct(tmp_path, phantom(), scanner=Scanner("deflated"))
-    bomb(files[2], MOST + (1 << 20))
+    bomb(files[2], MAX_INFLATED + (1 << 20))
     assert files[2].stat().st_size < 1 << 20
     tracemalloc.start()
     found = scan_dicom(files)

@@ -223,9 +223,9 @@ SPOILT = {
     "flat.nii": "three axes",
     "nan.nii": "NaN",
     "unplaced.nii": "neither sform nor qform",
-    "complex.nii": "one number a voxel",
+    "complex.nii": "one number per voxel",
     "grey.mha": "not HU",
-    "colour.mha": "3 numbers a voxel",
+    "colour.mha": "3 numbers per voxel",
     "scan.txt": "neither a folder of DICOM files nor",
 }
 

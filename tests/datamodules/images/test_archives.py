@@ -71,7 +71,7 @@ def test_npz_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 images, 3 labels; the counts must be equal"):
         npz_entries(path)
     np.savez(path, train_images=stack(2), train_labels=np.zeros((2, 14)))
-    with pytest.raises(InputError, match=r"shape \(2, 14\); one class an image"):
+    with pytest.raises(InputError, match=r"shape \(2, 14\); one class per image"):
         npz_entries(path)
     np.savez(path, images=stack(2), label=[1, 0], split=["train", "later"])
     with pytest.raises(InputError, match="unknown split 'later'"):

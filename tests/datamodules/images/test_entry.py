@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medrepro.datamodules.images import entry as image_entry
-from medrepro.datamodules.images.entry import content_hash, decode_bytes, from_array, squash, with_channels
+from medrepro.datamodules.images.entry import check_header, content_hash, decode_bytes, from_array, with_channels
+from medrepro.datamodules.images.resizing import to_square
+from tests._malformed import picture as header
 from tests.datamodules._pictures import picture
 
 
@@ -83,17 +85,41 @@ def test_the_hash_is_of_the_picture_not_of_the_file() -> None:
 def test_any_image_becomes_a_square_with_the_channels_asked_for(
     height: int, width: int, colour: bool, side: int, channels: int
 ) -> None:
-    pixels = with_channels(squash(picture(8, height, width, colour), side), channels)
+    pixels = with_channels(to_square(picture(8, height, width, colour), side), channels)
     assert pixels.shape == (channels, side, side)
     assert pixels.dtype == np.uint8
 
 
 def test_squashing_keeps_the_mean_and_grey_is_repeated() -> None:
     pixels = picture(9, 64, 64)
-    assert abs(squash(pixels, 16).mean() - pixels.mean()) < 2
+    assert abs(to_square(pixels, 16).mean() - pixels.mean()) < 2
     colour = with_channels(pixels, 3)
     assert (colour[0] == pixels).all()
     assert (colour == colour[:1]).all()
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
     assert with_channels(red, 1).tolist() == np.full((1, 8, 8), 76).tolist()  # 0.299 * 255
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+def test_an_honest_image_passes_undecoded(kind: str) -> None:
+    content = header(512, kind)
+    cut = content if kind == "TIFF" else content[: len(content) * 3 // 4]  # a TIFF's directory stands at its end
+    stream = io.BytesIO(cut)
+    check_header(stream)
+    assert not stream.closed
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (header(4), "smaller than 8 px"),
+        (header(10001), "more than 100000000 pixels"),
+        (header(20000), "one too large"),
+        (b"text", "not an image"),
+        (b"", "not an image"),
+    ],
+)
+def test_a_bomb_a_dot_and_no_image(content: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_header(io.BytesIO(content))

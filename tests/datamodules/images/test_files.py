@@ -70,7 +70,7 @@ def test_csv_with_path_and_label_only_takes_groups_from_the_pattern(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\na,b\n", "no column path; found: file, label"),
+        ("file,label\na,b\n", "lacks the columns path; found: file, label"),
         ("path,label\na.png,0\nb.png,\n", r"line 3 has no path or no label \(1 such"),
         ("path,label,split\na.png,0,holdout\n", "unknown split 'holdout'; allowed: train"),
     ],

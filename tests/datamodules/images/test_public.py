@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medrepro.datamodules.images.public import SOURCES, read_folder, read_source
-from medrepro.datamodules.support.errors import InputError
-from tests.datamodules._pictures import kermany_tree, picture, save
+from medrepro.datamodules.images.public import SOURCES, read_source
+from tests.datamodules._pictures import kermany_tree, picture
 
 
 def test_every_data_set_says_what_it_is() -> None:
@@ -69,13 +68,3 @@ def test_mnist_without_its_training_images_takes_the_npz(tmp_path: Path) -> None
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no data malaria at .*malaria: put it there"):
         read_source("malaria", tmp_path)
-
-
-def test_the_users_folder_needs_two_classes(tmp_path: Path) -> None:
-    save(tmp_path / "a" / "1.png", picture(0))
-    with pytest.raises(InputError, match="all images are of class 'a'"):
-        read_folder(tmp_path, None, None, None)
-    save(tmp_path / "b" / "p7_1.png", picture(1))
-    save(tmp_path / "a" / "1.png", picture(0))
-    with pytest.raises(InputError, match="finds no patient in a/1.png"):
-        read_folder(tmp_path, None, None, r"(p\d+)")

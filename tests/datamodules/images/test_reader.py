@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medrepro.datamodules.images.duplicates import across_parts, find_duplicates
-from medrepro.datamodules.images.reader import About, list_entries, read_images
+from medrepro.datamodules.images.reader import About, list_entries, only_archive, read_images, read_paths
 from medrepro.datamodules.records import Records
 from medrepro.datamodules.support.errors import InputError
 from tests.datamodules._pictures import kermany_tree, picture, save
@@ -74,6 +74,15 @@ def test_numeric_classes_are_in_the_order_of_numbers_and_can_be_named(tmp_path: 
         read_images(tmp_path / "a.npz", ABOUT, class_names=["one"])
 
 
+def test_the_only_archive_of_a_folder_stands_for_it(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "1.png", picture(0))
+    assert only_archive(tmp_path) == tmp_path
+    (tmp_path / "set.npz").write_bytes(b"")
+    assert only_archive(tmp_path) == tmp_path / "set.npz"
+    (tmp_path / "list.csv").write_text("")
+    assert only_archive(tmp_path) == tmp_path
+
+
 def test_nothing_there_or_nothing_known(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no image data at .*nowhere"):
         list_entries(tmp_path / "nowhere")
@@ -82,6 +91,29 @@ def test_nothing_there_or_nothing_known(tmp_path: Path) -> None:
     (tmp_path / "a.rar").write_bytes(b"")
     with pytest.raises(InputError, match=r"a\.rar: not a known kind"):
         list_entries(tmp_path / "a.rar")
+
+
+def test_one_class_is_refused_and_every_image_needs_its_group(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "1.png", picture(0))
+    with pytest.raises(InputError, match="all images are of class 'a'"):
+        read_images(tmp_path, ABOUT)
+    save(tmp_path / "b" / "p7_1.png", picture(1))
+    save(tmp_path / "a" / "1.png", picture(0))
+    with pytest.raises(InputError, match="finds no patient in a/1.png"):
+        read_images(tmp_path, ABOUT, group_pattern=r"(p\d+)")
+
+
+def test_paths_grey_and_cropped_and_what_cannot_be_read(tmp_path: Path) -> None:
+    grey = save(tmp_path / "grey.tif", np.full((18, 24), 80, np.uint8))
+    colour = save(tmp_path / "colour.png", picture(0, 18, 24, colour=True))
+    images = read_paths([grey, colour], 9, "half")
+    assert images.shape == (2, 3, 9, 9)
+    assert np.unique(images[0]).tolist() == [80]
+    with pytest.raises(InputError, match=r"colour.png: resize mode 'quarter' makes 24 x 18 pixels 6 x 4"):
+        read_paths([colour], 9, "quarter")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"broken.png: not an image"):
+        read_paths([tmp_path / "broken.png"], 9, "squash")
 
 
 def leaks(records: Records) -> list[str]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from medrepro.datamodules.images.resizing import DIVISORS, ResizeMode, resize_images, resizing
+from medrepro.datamodules.images.resizing import DIVISORS, ResizeMode, resize_images, resizing, to_square
 from medrepro.datamodules.support.errors import InputError
 
 
@@ -38,3 +38,13 @@ def test_too_small_and_unknown_are_refused() -> None:
         resizing(20, "sixth", 40, 60)
     with pytest.raises(InputError, match="resize mode 'stretch'; allowed: squash, crop, half"):
         resizing(20, "stretch", 40, 60)  # type: ignore[arg-type] # the point of the test
+
+
+def test_one_image_is_resized_as_in_a_batch() -> None:
+    colour = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    for mode in ("squash", "crop", "half"):
+        together = resize_images(colour.transpose(2, 0, 1)[None], 16, mode)[0]
+        np.testing.assert_array_equal(to_square(colour, 16, mode).transpose(2, 0, 1), together)
+        np.testing.assert_array_equal(to_square(colour[..., 1], 16, mode), together[1])
+    with pytest.raises(InputError, match="resize mode 'sixth' makes 60 x 40"):
+        to_square(colour, 16, "sixth")

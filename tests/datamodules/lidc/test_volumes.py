@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medrepro.datamodules.lidc import volumes as nodule_volumes
+from medrepro.datamodules.lidc import volumes
 from medrepro.datamodules.lidc.cohorts import rated_nodules
 from medrepro.datamodules.lidc.volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
 from medrepro.datamodules.support.errors import InputError
@@ -25,7 +25,7 @@ def rendering(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         mask[:, size // 2] = True
         return SimpleNamespace(volumes=volumes, masks=lambda: mask)
 
-    monkeypatch.setattr(nodule_volumes, "rendered_volumes", render)
+    monkeypatch.setattr(volumes, "rendered_volumes", render)
     return asked
 
 
@@ -49,11 +49,11 @@ def test_masks_are_a_channel_at_the_ends_of_the_window(rendering: dict[str, obje
 def test_scans_give_the_nodules_that_were_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = np.array([3, 7])
 
-    def cut(root: Path, table: object, side: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    def cut(root: Path, table: object, side: int, spacing: float, _: object) -> tuple[np.ndarray, np.ndarray]:
         assert (root, side, spacing) == (tmp_path, 32, 2.0)
         return np.zeros((2, side, side, side), np.int16), found
 
-    monkeypatch.setattr(nodule_volumes, "scan_cubes", cut)
+    monkeypatch.setattr(volumes, "scan_cubes", cut)
     records = scan_volumes(tmp_path, 64, 2.0)
     assert records.images.shape == (2, 1, 32, 32, 32)
     assert records.table["nodule_id"].tolist() == rated_nodules()["nodule_id"].iloc[found].tolist()

@@ -75,7 +75,7 @@ def test_a_scan_that_is_not_there_is_skipped(tmp_path: Path, capsys: pytest.Capt
 
 HEAD = "scan,patient_id,label"
 WRONG = {
-    "a column is missing": ("scan,patient_id\na,b\n", r"lacks \['label'\]"),
+    "a column is missing": ("scan,patient_id\na,b\n", "lacks the columns label"),
     "no rows": (f"{HEAD}\n", "0 rows"),
     "nothing": ("", "not a CSV table"),
     "no label": (f"{HEAD},z_mm,y_mm,x_mm\na.nii,P,,1,2,3\n", "line 2: label is empty"),

@@ -95,7 +95,16 @@ def test_run_again_it_changes_nothing(source: Path, prepared: Path, capsys: pyte
 
 def test_killed_and_run_again_gives_the_same_bytes(source: Path, prepared: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    command = [sys.executable, "-m", "medrepro.datamodules.prepare", "lidc", "--source", str(source), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "medrepro.datamodules.prepare.__main__",
+        "lidc",
+        "--source",
+        str(source),
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen([*command, "--size", "32", "--quiet", "--workers", "1"])
     deadline = time.monotonic() + 120
     while not list(out.glob(".parts/[!.]*.npz")) and time.monotonic() < deadline:

@@ -1,37 +1,19 @@
-"""Which rows are blank: the index, planned cells and committed files."""
+"""Which rows are blank: printed targets, planned cells and committed files."""
 
 from pathlib import Path
 
-import pytest
-
-from medrepro.datamodules.support.errors import InputError
-from medrepro.reproduce.evaluation.coverage import Blank, Listed, blanks, load_command, read_index, summary
+from medrepro.reproduce.evaluation.coverage import Blank, Listed, blanks, printed_targets, summary
+from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.printed.load import KEYS
 
 
-def test_the_index_names_every_paper_and_either_a_target_or_a_reason() -> None:
-    listed = read_index()
+def test_every_printed_table_and_figure_is_a_target_or_has_a_reason() -> None:
+    listed = printed_targets()
     assert {one.key for one in listed} == set(KEYS)
     assert len(listed) == len({(one.key, one.target) for one in listed})
     assert any(one.reason for one in listed)
     for one in listed:
-        assert one.reason or one.target in load_command(one.key).targets
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("egrf:\n  tables: {}\n", ":2: no paper 'egrf'"),
-        ("egfr:\n  tables:\n    '5': {}\n", ":3: table 5 has neither a command nor a reason"),
-        ("egfr:\n  tables:\n    '5': {comand: x}\n", ":3: 'comand' is not known here; did you mean 'command'"),
-    ],
-)
-def test_mistakes_in_the_index_are_named(text: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "index.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError) as caught:
-        read_index(path)
-    assert f"index.yaml{message}" in str(caught.value)
+        assert one.reason or one.target in load(one.key).offered
 
 
 def test_rows_are_blank_until_every_cell_is_committed(tmp_path: Path) -> None:

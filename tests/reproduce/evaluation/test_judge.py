@@ -121,8 +121,9 @@ def test_unpaired_rows_may_hold_different_cases(tmp_path: Path) -> None:
             cases = frame(skill, seed)
             names = [f"Q{first + i}" for i in range(len(cases))]
             write(tmp_path / "5", content(row, seed), cases.assign(sample_id=names, patient_id=names))
-    with pytest.raises(InputError, match="cannot pair predictions of different cases"):
-        judged(ledger(CLAIM), tmp_path)
+    refused = judged(ledger(CLAIM), tmp_path)
+    assert (refused.verdict, refused.effect) == ("cannot be judged", None)
+    assert "cannot pair predictions of different cases" in refused.why
     one = judged(ledger(replace(CLAIM, unpaired=True)), tmp_path)
     assert one.verdict == "supported"
     assert one.effect is not None

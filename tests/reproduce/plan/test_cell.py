@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medrepro.reproduce.plan.cell import KEYS, Cell, Runtime, write_json
+from medrepro.reproduce.plan.cell import Cell, Runtime, write_json
 from medrepro.reproduce.plan.identity import ROOT, bare_code, code_sha256, source_fingerprint
 
 
@@ -93,10 +93,6 @@ def test_another_papers_protocol_and_a_report_do_not_change_the_hash(monkeypatch
     after = code_sha256("egfr")
     code_sha256.cache_clear()
     assert after == before
-
-
-def test_keys_are_the_five_papers() -> None:
-    assert KEYS == ("egfr", "multiscale", "cellline", "segradcam", "quadsnet")
 
 
 def test_a_changed_source_folder_changes_its_fingerprint(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_good_file(tmp_path: Path) -> None:
 
 
 MISTAKES = [
-    ("  egfr:", "  egrf:", ":4: no paper 'egrf'; the papers are egfr"),
+    ("  egfr:", "  egrf:", ":4: no paper 'egrf'; the papers are cellline, egfr"),
     ("typical: 0.8", "typical: 80", ":4: expected a number from 0 to 1, found '80'"),
     ("how: max", "how: most", ":5: 'most' is not known here"),
     ("positives: 20", "positives: 56", ":6: 56 positives of 56 leave no negatives"),

@@ -52,5 +52,5 @@ def test_each_file_records_its_second_reading(key: str) -> None:
 
 
 def test_unknown_keys_are_refused_with_the_list() -> None:
-    with pytest.raises(InputError, match="no paper 'egrf'; the papers are egfr, multiscale"):
+    with pytest.raises(InputError, match="no paper 'egrf'; the papers are cellline, egfr"):
         load_paper("egrf")

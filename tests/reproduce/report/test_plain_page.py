@@ -1,6 +1,6 @@
 """The plain page: self-contained, escaped, light and dark."""
 
-from medrepro.reproduce.report.html import article, plain_page
+from medrepro.reproduce.report.plain_page import article, plain_page
 
 
 def test_the_page_is_whole_and_needs_nothing_else() -> None:

@@ -20,14 +20,15 @@ from medrepro.reproduce.evaluation.table_view import build_table
 from medrepro.reproduce.plan.cell import Cell, Printed, Runtime
 from medrepro.reproduce.plan.identity import ROOT
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import plan_job
+from medrepro.reproduce.plan.paper import load, plan_job
 from medrepro.reproduce.report import wandb_tables as _wandb
 from medrepro.reproduce.report.figures.standard import standard_figures
 from medrepro.reproduce.report.html import Page, write_report
 from medrepro.reproduce.run import execute as execute_module
 from medrepro.reproduce.run import wandb_cells
 from medrepro.reproduce.run.execute import write_result
-from medrepro.reproduce.run.fitting import logger_of, train_cell
+from medrepro.reproduce.run.outcome import Context
+from medrepro.reproduce.run.training import fit, logger_of
 from tests._toy import ToyData, ToyModule
 from tests.reproduce._fakes import SPEC, make_results
 from tests.reproduce._wandb_log import OfflineRun, offline_runs
@@ -75,7 +76,7 @@ def toy_cell(folder: Path) -> Cell:
 def trained(tmp_path_factory: pytest.TempPathFactory, calls: list[bytes]) -> tuple[Cell, OfflineRun]:
     cell = toy_cell(tmp_path_factory.mktemp("wandb"))
     with wandb_cells.cell_run(cell):
-        outcome = train_cell(cell, ToyModule, ToyData(), lambda *_: None, lambda: False)
+        outcome = fit(cell, ToyModule, ToyData(), Context())
         assert outcome is not None
         write_result(cell, outcome, 1.5)
         wandb_cells.log_cell(cell)
@@ -168,7 +169,7 @@ def test_missing_package_or_account_is_one_line(monkeypatch: pytest.MonkeyPatch,
         wandb_cells.check_wandb("online")
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     wandb_cells.check_wandb("online")
-    monkeypatch.setattr(_wandb, "find_spec", lambda _: None)
+    monkeypatch.setattr(wandb_cells, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"--wandb offline needs the wandb package: pip install 'medrepro\[wandb\]'"):
         wandb_cells.check_wandb("offline")
     wandb_cells.check_wandb("disabled")
@@ -188,7 +189,7 @@ def test_a_key_in_the_netrc_file_is_an_account(tmp_path: Path, monkeypatch: pyte
 def test_the_command_line_says_it_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_wandb, "find_spec", lambda _: None)
+    monkeypatch.setattr(wandb_cells, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as stop:
         egfr.main(["--wandb", "offline", "--out", str(tmp_path / "run")])
     assert stop.value.code == 2
@@ -238,7 +239,7 @@ def test_a_disabled_command_begins_no_run(tmp_path: Path) -> None:
 
 def test_rows_carry_the_paper_s_numbers_only_for_wandb(tmp_path: Path) -> None:
     options = Options("", "table 5", preset="smoke", out=str(tmp_path))
-    plain, logged = (plan_job(egfr.COMMAND, replace(options, wandb=mode)).cells for mode in ("disabled", "offline"))
+    plain, logged = (plan_job(load("egfr"), replace(options, wandb=mode)).cells for mode in ("disabled", "offline"))
     assert all(cell.runtime.paper == () for cell in plain)
     assert [cell.runtime.paper[0].value for cell in logged] == ["78.07", "79.21", "80.65", "81.58"]
     assert [cell.config_sha256 for cell in plain] == [cell.config_sha256 for cell in logged]

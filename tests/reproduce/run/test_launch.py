@@ -13,9 +13,9 @@ import pytest
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import egfr
 from medrepro.reproduce.plan.cell import Cell, Printed, Runtime
 from medrepro.reproduce.plan.identity import ROOT
+from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.run import launch as _launch
 from medrepro.reproduce.run.launch import first_error, launch
 from medrepro.reproduce.run.ranks import Place
@@ -27,9 +27,10 @@ class Silent:
         """Nobody is told."""
 
 
-def cell(folder: Path, key: str = "nosuch") -> Cell:
-    config = {"module": {}, "data": {}, "train": {"epochs": 0}}
-    return Cell(key, "5", "row", "row", 0, 0, "smoke", config, str(folder), runtime=Runtime(devices=2))
+def cell(folder: Path) -> Cell:
+    config: dict[str, object] = {"module": {}, "data": {}}
+    runtime = Runtime(devices=2)
+    return Cell("egfr", "5", "row", "row", 0, 0, "smoke", config, str(folder), runtime=runtime, function="nosuch:run")
 
 
 def test_a_failing_rank_is_one_line_that_names_its_log(tmp_path: Path) -> None:
@@ -60,13 +61,14 @@ def test_the_other_ranks_wait_for_the_result(tmp_path: Path, monkeypatch: pytest
     job = cell(tmp_path)
     job.work_dir.mkdir(parents=True)
     with pytest.raises(InputError, match="--out must be a folder all machines share"):
-        _launch._wait_for_result(job, job.work_dir / "cell.1.json")
+        _launch._check_shared(job.work_dir / "cell.1.json")
     (job.work_dir / "cell.json").write_text("{}")
+    _launch._check_shared(job.work_dir / "cell.1.json")
     monkeypatch.setattr(_launch, "RESULT_SECONDS", 0.05)
     with pytest.raises(InputError, match="the first rank wrote no"):
-        _launch._wait_for_result(job, job.work_dir / "cell.1.json")
+        _launch.wait_for_result(job)
     monkeypatch.setattr(Cell, "finished", lambda self: {})
-    _launch._wait_for_result(job, job.work_dir / "cell.1.json")
+    _launch.wait_for_result(job)
     assert (job.work_dir / "cell.json").exists()
 
 
@@ -81,9 +83,9 @@ import os, sys, time
 from pathlib import Path
 from medrepro.reproduce.run import child, execute as engine
 folder = Path(sys.argv[1])
-def execute(cell, report, stop):
+def execute(cell, context):
     (folder / "pid").write_text(str(os.getpid()))
-    while not stop():
+    while not context.stop():
         time.sleep(0.05)
     (folder / "stopped").touch()
 engine.execute = execute
@@ -159,7 +161,7 @@ def test_the_slurm_script_starts_a_command_that_parses(tmp_path: Path) -> None:
     first, *words = done.stdout.split()
     assert first == "--kill-on-bad-exit=1"
     assert words[:2] == ["python", "reproduce/egfr.py"]
-    (options,) = _cli.parse(egfr.COMMAND, words[2:])
+    (options,) = _cli.parse(load("egfr"), words[2:])
     assert (options.accelerator, options.devices, options.num_nodes, options.resume) == ("gpu", 4, 1, True)
     assert (options.target, options.preset) == ("table 6", "paper")
 

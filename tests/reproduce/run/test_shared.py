@@ -15,11 +15,12 @@ from optuna.trial import TrialState
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import egfr, multiscale
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.identity import ROOT
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.run import shared as _shared
+from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.queue import ENTRY, WORKER, Queue
 from medrepro.reproduce.run.storage import Address, without_password
 from tests._postgres import postgres as postgres
@@ -31,31 +32,32 @@ COUNTED = ["--table", "1", "--quiet"]  # counts from the annotations: no trainin
 
 
 def cells_of(out: Path, *words: str) -> tuple[Options, tuple[Cell, ...]]:
-    (options,) = _cli.parse(multiscale.COMMAND, [*COUNTED, "--out", str(out), *words])
-    return options, multiscale.plan(options).cells
+    (options,) = _cli.parse(load("multiscale"), [*COUNTED, "--out", str(out), *words])
+    return options, load("multiscale").plan(options).cells
 
 
 def test_the_same_command_has_the_same_queue_and_another_has_another(tmp_path: Path) -> None:
     _, here = cells_of(tmp_path / "a")
     _, there = cells_of(tmp_path / "b")
-    (other,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke", "--out", str(tmp_path)])
-    (seeds,) = _cli.parse(egfr.COMMAND, ["--preset", "smoke", "--seeds", "5", "--out", str(tmp_path)])
+    (other,) = _cli.parse(load("egfr"), ["--preset", "smoke", "--out", str(tmp_path)])
+    (seeds,) = _cli.parse(load("egfr"), ["--preset", "smoke", "--seeds", "5", "--out", str(tmp_path)])
     names = [
-        _shared.study_name(cells, "trained") for cells in (here, there, egfr.plan(other).cells, egfr.plan(seeds).cells)
+        _shared.study_name(cells)
+        for cells in (here, there, load("egfr").plan(other).cells, load("egfr").plan(seeds).cells)
     ]
     assert names[0] == names[1]
     assert len(set(names)) == 3
-    assert names[2].startswith("egfr-5-smoke-trained-")
+    assert names[2].startswith("egfr-5-smoke-")
 
 
 def test_cells_are_run_by_the_queue_and_reused_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 
-    def execute(cell: Cell, report: object, stop: object) -> None:
+    def execute(cell: Cell, context: Context) -> None:
         ran.append(cell.row)
         from medrepro.reproduce.run.execute import execute as really
 
-        really(cell, lambda done, detail: None, lambda: False)
+        really(cell, context)
 
     def here(address: Address, task: _shared.CellTask, devices: list[object], look: object) -> list[int]:
         from medrepro.reproduce.run.workers import serve
@@ -111,7 +113,7 @@ def test_a_worker_has_one_device(tmp_path: Path) -> None:
 
 def test_a_password_is_never_recorded() -> None:
     url = "postgresql+psycopg://me:secret@db.lab/medrepro"
-    (options,) = _cli.parse(multiscale.COMMAND, [*COUNTED, "--storage", url])
+    (options,) = _cli.parse(load("multiscale"), [*COUNTED, "--storage", url])
     assert options.storage == url
     assert "secret" not in options.command
     assert "postgresql+psycopg://me:***@db.lab/medrepro" in options.command
@@ -126,9 +128,9 @@ def start(words: list[str]) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def queue_of(url: str, cells: tuple[Cell, ...], kind: str) -> Queue:
+def queue_of(url: str, cells: tuple[Cell, ...]) -> Queue:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return Queue(Address(url, _shared.study_name(cells, kind), direction="minimize"))
+    return Queue(Address(url, _shared.study_name(cells), direction="minimize"))
 
 
 def ended(queue: Queue) -> Counter[str]:
@@ -146,8 +148,8 @@ def test_two_machines_share_a_table_and_both_report_it(
     told = [machine.communicate(timeout=300)[0] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], told
     _, cells = cells_of(tmp_path / "run")
-    queue = queue_of(url, cells, "computed")
-    assert ended(queue) == Counter(_shared.entry(cell) for cell in cells)
+    queue = queue_of(url, cells)
+    assert ended(queue) == Counter(cell.id for cell in cells)
     assert len(queue.trials()) == len(cells) == 6
     assert all(text.strip().endswith("report.html") for text in told)
 
@@ -156,21 +158,21 @@ def test_two_machines_share_a_table_and_both_report_it(
 def test_eight_smoke_cells_on_two_workers_of_which_one_is_killed(tmp_path: Path) -> None:
     out, url = tmp_path / "run", f"sqlite:///{tmp_path}/queue.db"
     asked = ["--preset", "smoke", "--seeds", "0", "1", "--quiet", "--out", str(out)]
-    (options,) = _cli.parse(egfr.COMMAND, asked)
-    cells = egfr.plan(options).cells
+    (options,) = _cli.parse(load("egfr"), asked)
+    cells = load("egfr").plan(options).cells
     assert len(cells) == 8
     command = start(["reproduce/egfr.py", *asked, "--storage", url, "--workers", "2", "--heartbeat", "3"])
     until, victim = time.monotonic() + 2 * PATIENCE, ""
     while not victim and command.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
         if (tmp_path / "queue.db").is_file() and list(out.rglob("*.json")):
-            running = queue_of(url, cells, "trained").trials(TrialState.RUNNING)
+            running = queue_of(url, cells).trials(TrialState.RUNNING)
             victim = next((trial.user_attrs[WORKER] for trial in running if WORKER in trial.user_attrs), "")
     os.kill(int(victim.partition(":")[2]), signal.SIGKILL)
     told = command.communicate(timeout=600)[0]
     assert command.returncode == 0, told
-    queue = queue_of(url, cells, "trained")
-    assert ended(queue) == Counter(_shared.entry(cell) for cell in cells)
+    queue = queue_of(url, cells)
+    assert ended(queue) == Counter(cell.id for cell in cells)
     (dead,) = queue.trials(TrialState.FAIL)
     again = [trial for trial in queue.trials() if trial.system_attrs.get("failed_trial") == dead.number]
     assert [trial.user_attrs[ENTRY] for trial in again] == [dead.user_attrs[ENTRY]]

@@ -16,8 +16,9 @@ from medrepro.reproduce.plan.cell import Cell, Runtime
 from medrepro.reproduce.run.callbacks import InterruptedCellError
 from medrepro.reproduce.run.execute import write_result
 from medrepro.reproduce.run.experiment import plan
-from medrepro.reproduce.run.outcome import Outcome
-from medrepro.reproduce.run.training import curve_metrics, train_cell
+from medrepro.reproduce.run.outcome import Context, Outcome
+from medrepro.reproduce.run.training import curve_metrics
+from medrepro.reproduce.run.training import fit as fit_cell
 from tests._toy import ToyData, ToyModule
 
 
@@ -28,7 +29,7 @@ def cell(folder: Path, **train: Any) -> Cell:
 
 
 def fit(job: Cell, module: type[ToyModule] = ToyModule, **given: Any) -> Outcome:
-    outcome = train_cell(job, module, ToyData(**given), lambda *_: None, lambda: False)
+    outcome = fit_cell(job, module, ToyData(**given), Context())
     assert outcome is not None
     return outcome
 
@@ -68,7 +69,7 @@ def test_a_baseline_of_one_column_ranks_as_the_column(tmp_path: Path) -> None:
 
 def test_same_seed_same_result_other_seed_other_result(tmp_path: Path) -> None:
     first, again = (fit(cell(tmp_path / name)).predictions for name in ("a", "b"))
-    other = train_cell(cell(tmp_path / "c"), lambda: ToyModule(seed=1), ToyData(), lambda *_: None, lambda: False)
+    other = fit_cell(cell(tmp_path / "c"), lambda: ToyModule(seed=1), ToyData(), Context())
     assert first is not None
     assert again is not None
     assert other is not None
@@ -102,7 +103,7 @@ def test_a_loss_that_is_not_finite_stops_with_what_to_do(tmp_path: Path) -> None
 def test_a_stop_leaves_the_checkpoint_and_no_result(tmp_path: Path) -> None:
     job, asked = cell(tmp_path), iter([False] * 6 + [True])
     with pytest.raises(InterruptedCellError):
-        train_cell(job, ToyModule, ToyData(), lambda *_: None, lambda: next(asked))
+        fit_cell(job, ToyModule, ToyData(), Context(stop=lambda: next(asked)))
     assert (job.work_dir / "last.ckpt").is_file()
     assert not job.path.exists()
 
@@ -117,7 +118,7 @@ def test_result_is_the_last_file_written(tmp_path: Path, monkeypatch: pytest.Mon
     def full(path: Path, value: object) -> None:
         raise InputError("cannot write: No space left on device")
 
-    monkeypatch.setattr("medrepro.reproduce.run.experiment.write_json", full)
+    monkeypatch.setattr("medrepro.reproduce.run.execute.write_json", full)
     with pytest.raises(InputError, match="No space left"):
         write_result(job, outcome, 1.0)
     assert plan([job]).todo == (job,)

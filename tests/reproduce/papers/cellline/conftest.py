@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from medrepro.reproduce import cellline
 from medrepro.reproduce import command as _cli
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.paper import Job, load
 from medrepro.reproduce.run import execute as engine
+from medrepro.reproduce.run.outcome import Context
 
 Run = Callable[..., Job]
 
@@ -36,11 +36,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             "--cache-dir",
             str(folder / "cache"),
         )
-        (options,) = _cli.parse(cellline.COMMAND, list(words))
-        job = cellline.plan(options)
+        (options,) = _cli.parse(load("cellline"), list(words))
+        job = load("cellline").plan(options)
         for cell in sorted(job.cells, key=lambda cell: cell.config["train"]["epochs"] == 0):
             if execute and cell.finished() is None and (not rows or cell.row in rows):
-                engine.execute(cell, lambda _done, _detail: None, lambda: False)
+                engine.execute(cell, Context())
         return job
 
     return run

@@ -10,7 +10,8 @@ from medrepro.lightning_modules.cellline import CellLineModule
 from medrepro.reproduce.papers.cellline.heads import HeadSteps, train_head
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.run.callbacks import InterruptedCellError
-from medrepro.reproduce.run.training import train_cell
+from medrepro.reproduce.run.outcome import Context
+from medrepro.reproduce.run.training import fit
 from tests.reproduce.papers.cellline.conftest import Run
 
 FEATURES = 12
@@ -44,7 +45,7 @@ def test_the_short_loop_is_the_shared_trainers(cell: Cell, tmp_path: Path) -> No
 
     data = data_of(cell, tmp_path)
     _, ours = train_head(cell, make, data, lambda *_: None, lambda: False)
-    theirs = train_cell(cell, make, data_of(cell, tmp_path), lambda *_: None, lambda: False)
+    theirs = fit(cell, make, data_of(cell, tmp_path), Context())
     assert theirs is not None
     assert ours.predictions is not None
     assert theirs.predictions is not None

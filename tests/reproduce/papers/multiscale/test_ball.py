@@ -7,10 +7,11 @@ import torch
 
 from medrepro.datamodules.multiscale import MultiScaleDataModule
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import multiscale
 from medrepro.reproduce.papers.multiscale.compute import best_radius, distances, overlap
 from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.outcome import Context
 
 
 def crops(*radii: float, side: int = 8) -> torch.Tensor:
@@ -47,8 +48,8 @@ def test_best_radius_is_the_best_of_all() -> None:
 
 
 def planned(folder: object, *words: str) -> list[Cell]:
-    (options,) = _cli.parse(multiscale.COMMAND, ["--table", "4", "--preset", "smoke", "--out", str(folder), *words])
-    return [cell for cell in multiscale.plan(options).cells if cell.config["kind"] == "ball"]
+    (options,) = _cli.parse(load("multiscale"), ["--table", "4", "--preset", "smoke", "--out", str(folder), *words])
+    return [cell for cell in load("multiscale").plan(options).cells if cell.config["kind"] == "ball"]
 
 
 def test_a_cell_measures_each_test_nodule(tmp_path: object) -> None:
@@ -57,7 +58,7 @@ def test_a_cell_measures_each_test_nodule(tmp_path: object) -> None:
     data = MultiScaleDataModule(**cells["ball"].config["data"])
     data.setup()
     for cell in cells.values():
-        execute(cell, lambda _done, _detail: None, lambda: False)
+        execute(cell, Context())
         frame = pd.read_parquet(cell.path.with_suffix(".parquet"))
         assert frame["sample_id"].tolist() == data.records.table["sample_id"].iloc[data.parts.test].tolist()
         np.testing.assert_allclose(frame["jaccard"], frame["dice"] / (2 - frame["dice"]), atol=1e-6)

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import quadsnet
 from medrepro.reproduce.papers.quadsnet.compute import count_images, count_parameters
-from medrepro.reproduce.papers.quadsnet.paper import NETWORKS, Recipe, computed
+from medrepro.reproduce.papers.quadsnet.protocol import NETWORKS, PROTOCOL
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.paper import load
+from medrepro.reproduce.plan.protocol import Variant
 from medrepro.reproduce.run.execute import execute
+from medrepro.reproduce.run.outcome import Context
 from tests.datamodules._pictures import kermany_tree, picture, save
 
 OPTIONS = Options(command="c", target="t", out="runs/x")
@@ -44,8 +46,8 @@ def test_parameters_of_the_large(short: str) -> None:
 
 
 def check_parameters(short: str) -> None:
-    (cell,) = computed(OPTIONS, "2", [Recipe(short, short, {"network": NETWORKS[short][0]})])
-    metrics = count_parameters(cell).metrics
+    (cell,) = PROTOCOL.counted(OPTIONS, "2", [Variant(short, short, {"network": NETWORKS[short][0]})])
+    metrics = count_parameters(cell, Context()).metrics
     assert (metrics["parameters/keras-total"], metrics["parameters/own"]) == TABLE_II[short]
     assert float(metrics["macs/here"]) > 0.5
 
@@ -53,9 +55,9 @@ def check_parameters(short: str) -> None:
 def test_images_parts_classes_and_copies(tmp_path: Path) -> None:
     kermany_tree(tmp_path / "chest_xray")
     save(tmp_path / "chest_xray" / "test" / "NORMAL" / "copy.png", picture(0))
-    recipe = Recipe("theta1", "x", data={"data": "chest-xray", "data_root": str(tmp_path)})
-    (cell,) = computed(replace(OPTIONS, preset="smoke"), "1", [recipe])
-    outcome = count_images(cell)
+    variant = Variant("theta1", "x", data={"data": "chest-xray", "data_root": str(tmp_path)})
+    (cell,) = PROTOCOL.counted(replace(OPTIONS, preset="smoke"), "1", [variant])
+    outcome = count_images(cell, Context())
     assert outcome.metrics == {
         "images/all": 34, "images/classes": 2, "images/ratio": 22 / 12, "images/copies": 1,
         "images/train": 18, "images/val": 6, "images/test": 10,
@@ -67,12 +69,12 @@ def test_images_parts_classes_and_copies(tmp_path: Path) -> None:
 def test_table_4_has_both_baselines_of_each_data_set(tmp_path: Path) -> None:
     kermany_tree(tmp_path / "chest_xray")
     words = ["--table", "4", "--preset", "smoke", "--data", "thetas", "--data-root", str(tmp_path)]
-    (options,) = _cli.parse(quadsnet.COMMAND, [*words, "--out", str(tmp_path / "run")])
-    cells = {cell.row: cell for cell in quadsnet.plan(options).cells}
+    (options,) = _cli.parse(load("quadsnet"), [*words, "--out", str(tmp_path / "run")])
+    cells = {cell.row: cell for cell in load("quadsnet").plan(options).cells}
     assert set(cells) == {"theta1-qn", "theta1-majority", "theta1-grey"}
     for row in ("theta1-majority", "theta1-grey"):
         assert cells[row].config["module"] == {}
-        execute(cells[row], lambda _done, _detail: None, lambda: False)
+        execute(cells[row], Context())
         frame = pd.read_parquet(cells[row].path.with_suffix(".parquet"))
         assert len(frame) == 9
         assert set(frame["label"]) == {0, 1}

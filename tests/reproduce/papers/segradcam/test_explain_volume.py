@@ -1,4 +1,4 @@
-"""``--explain PATH``: one nodule in NIfTI, DICOM, ``.npy`` and ``.npz`` is one nodule; bad input is one line."""
+"""``--explain PATH``: one nodule in every format that ``prepare`` takes is one nodule; bad input is one line."""
 
 from pathlib import Path
 from typing import Any
@@ -6,19 +6,31 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK
 import torch
 
-from medrepro.datamodules.ct.lenient import read_volume
+from medrepro.datamodules.ct.read import read_ct
 from medrepro.datamodules.lidc.cohorts import luna16_nodules
-from medrepro.datamodules.lidc.volumes import nodule_centre
+from medrepro.datamodules.lidc.scans import nodule_voxels
 from medrepro.lightning_modules.segradcam import SEGradCAMModule
 from medrepro.reproduce import segradcam
-from tests.datamodules._dicom import write_series
+from tests.datamodules._ct_series import Scanner, write_ct
 
 nifti: Any = nibabel.Nifti1Image
+itk: Any = SimpleITK
 SPACING = (2.0, 0.8, 0.7)
 POINT = (12, 30, 42)  # z, y, x
-FORMATS = ("scan.npy", "scan.npz", "scan.nii", "scan.nii.gz", "turned.nii.gz", "dicom")
+FORMATS = (
+    "scan.npy",
+    "scan.npz",
+    "scan.nii",
+    "scan.nii.gz",
+    "turned.nii.gz",
+    "scan.mhd",
+    "scan.nrrd",
+    "dicom",
+    "flipped",
+)
 
 
 def scan() -> np.ndarray:
@@ -40,8 +52,14 @@ def write(path: Path, hu: np.ndarray) -> None:
         nifti(hu.T[::-1, ::-1], np.diag([x, y, z, 1])).to_filename(path)
     elif ".nii" in path.name:  # stored to the left, the back, the head
         nifti(hu.T, np.diag([-x, -y, z, 1])).to_filename(path)
+    elif path.suffix in (".mhd", ".nrrd"):
+        image = itk.GetImageFromArray(hu)
+        image.SetSpacing((x, y, z))
+        itk.WriteImage(image, str(path))
+    elif path.name == "flipped":  # stored to the right and the front, as 12 patients of LIDC-IDRI
+        write_ct(path, hu[:, ::-1, ::-1], SPACING, scanner=Scanner(orientation=(-1, 0, 0, 0, -1, 0)))
     else:
-        write_series(path, hu, SPACING)
+        write_ct(path, hu, SPACING)
 
 
 @pytest.fixture
@@ -61,7 +79,7 @@ def words(volume: Path, checkpoint: Path, point: str, *more: str) -> list[str]:
 def test_every_format_shows_the_same_nodule(
     name: str, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(FORMATS) == 6
+    assert len(FORMATS) == 9
     write(tmp_path / name, scan())
     spacing = ("--spacing", ",".join(map(str, SPACING))) if name.endswith(".npy") else ()
     point = ",".join(map(str, POINT))
@@ -92,6 +110,7 @@ def bad_words(tmp_path: Path, checkpoint: Path) -> list[tuple[list[str], str]]:
     (tmp_path / "bad.ckpt").write_bytes(b"nothing")
     (tmp_path / "scan.jpg").write_bytes(b"nothing")
     (tmp_path / "empty").mkdir()
+    write_ct(tmp_path / "gap", scan(), SPACING)[12].unlink()
     return [
         (words(volume, checkpoint, "99,1,1"), "outside the volume"),
         (words(volume, checkpoint, "1;2;3"), "--point 1;2;3: give three numbers z,y,x"),
@@ -105,15 +124,16 @@ def bad_words(tmp_path: Path, checkpoint: Path) -> list[tuple[list[str], str]]:
         (words(volume, tmp_path / "no.ckpt", "1,1,1"), "no.ckpt: no such file; train one"),
         (words(tmp_path / "no.nii", checkpoint, "1,1,1"), "no.nii: no such file or folder"),
         (words(tmp_path / "scan.jpg", checkpoint, "1,1,1"), "scan.jpg: neither a folder of DICOM files nor"),
-        (words(tmp_path / "empty", checkpoint, "1,1,1"), "holds 0 DICOM series"),
-        (words(tmp_path / "flat.npy", checkpoint, "1,1,1"), "a volume is (z, y, x)"),
-        (words(tmp_path / "grey.npy", checkpoint, "1,1,1"), "not HU of a chest CT"),
+        (words(tmp_path / "empty", checkpoint, "1,1,1"), "holds 0 CT series"),
+        (words(tmp_path / "gap", checkpoint, "1,1,1"), "slices missing: 1 between"),
+        (words(tmp_path / "flat.npy", checkpoint, "1,1,1"), "a volume has three axes"),
+        (words(tmp_path / "grey.npy", checkpoint, "1,1,1"), "are not HU of a CT"),
     ]
 
 
 def test_bad_input_is_one_line(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cases = bad_words(tmp_path, checkpoint)
-    assert len(cases) == 12
+    assert len(cases) == 13
     for wrong, message in cases:
         with pytest.raises(SystemExit) as stopped:
             segradcam.main([*wrong, "--out", str(tmp_path / "out")])
@@ -131,7 +151,7 @@ def test_the_nodule_of_a_real_scan(
     path = real_data / "lidc_ct" / "LIDC-IDRI-0001.npz"
     table = luna16_nodules()
     nodule = table[table["patient_id"] == "LIDC-IDRI-0001"].iloc[0]
-    point = ",".join(f"{place:.2f}" for place in nodule_centre(read_volume(path), nodule))
+    point = ",".join(f"{place:.2f}" for place in nodule_voxels(read_ct(path), nodule)[0])
     assert segradcam.main(words(path, checkpoint, point, "--out", str(tmp_path / "out"))) == 0
     assert "70 slices of 2.5 mm, pixels of 0.703 x 0.703 mm" in capsys.readouterr().out
     with np.load(tmp_path / "out" / "explanation.npz", allow_pickle=False) as found:

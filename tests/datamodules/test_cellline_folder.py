@@ -1,17 +1,23 @@
-from pathlib import Path
+"""The cell-line paper's reading of a user's folder: classes, flasks in the names, lists."""
 
-import numpy as np
+from pathlib import Path
+from typing import Any
+
 import pytest
 from PIL import Image
 
-from medrepro.datamodules.images.reader import read_folder, read_paths
+from medrepro.datamodules.cellline import CellLineDataModule
+from medrepro.datamodules.records import Records
 from medrepro.datamodules.support.errors import InputError
 
 
-def write(path: Path, value: int = 100, size: tuple[int, int] = (24, 18), mode: str = "RGB") -> Path:
+def write(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, value if mode == "L" else (value, value // 2, value // 4)).save(path)
-    return path
+    Image.new("RGB", (24, 18), (100, 50, 25)).save(path)
+
+
+def read_folder(root: Path, size: int, **changes: Any) -> Records:
+    return CellLineDataModule(data="folder", data_root=str(root), image_size=size, **changes).load_records()
 
 
 @pytest.fixture
@@ -29,6 +35,9 @@ def test_class_folders_with_groups(tree: Path) -> None:
     assert records.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert list(records.patients) == ["A/f1", "A/f1", "A/f2", "B/f1", "B/f3", "B/single"]
     assert records.images[0, :, 5, 5].tolist() == [100, 50, 25]
+    assert set(records.table["cohort"]) == {tree.name}
+    assert (records.name, records.kind, records.licence) == ("folder", f"images of {tree.name}", "the owner's")
+    assert read_folder(tree, 9, resize="half", grey=True).images.shape == (6, 1, 9, 9)
 
 
 def test_a_listing(tree: Path) -> None:
@@ -36,24 +45,15 @@ def test_a_listing(tree: Path) -> None:
     records = read_folder(tree, 12)
     assert records.classes == ("x", "y")
     assert list(records.patients) == ["well1", "well2", "well3"]
-
-
-def test_grey_and_crop_and_what_cannot_be_read(tmp_path: Path) -> None:
-    grey = write(tmp_path / "grey.tif", 80, mode="L")
-    colour = write(tmp_path / "colour.png", 120)
-    images = read_paths([grey, colour], 9, "half")
-    assert images.shape == (2, 3, 9, 9)
-    assert np.unique(images[0]).tolist() == [80]
-    with pytest.raises(InputError, match=r"colour.png: resize mode 'quarter' makes 24 x 18 pixels 6 x 4"):
-        read_paths([colour], 9, "quarter")
-    (tmp_path / "broken.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"broken.png: not an image"):
-        read_paths([tmp_path / "broken.png"], 9, "squash")
+    (tree / "list.csv").unlink()
+    (tree / "other.csv").write_text("path,label\nA/f1__1.png,x\nA/f1__2.png,y\nB/f1__1.png,x\n")
+    copies = read_folder(tree, 9)  # the three pictures are one and the same, so they are one patient
+    assert len(set(copies.patients)) == 1
 
 
 def test_one_class_is_no_task(tmp_path: Path) -> None:
     write(tmp_path / "A" / "f1__1.png")
-    with pytest.raises(InputError, match=r"1 class\(es\) found; needed: two or more"):
+    with pytest.raises(InputError, match="all images are of class 'A'; two or more are needed"):
         read_folder(tmp_path, 12)
     with pytest.raises(FileNotFoundError, match="absent"):
         read_folder(tmp_path / "absent", 12)

@@ -1,18 +1,15 @@
-"""A prepared folder is taken in a datamodule's place, and a wrong one is refused there too."""
+"""A datamodule opens a prepared folder itself, and refuses a wrong one."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from medrepro.datamodules.base import ReproDataModule
 from medrepro.datamodules.egfr import EGFRDataModule
 from medrepro.datamodules.lidc.cohorts import labelled_luna16, rated_nodules
 from medrepro.datamodules.multiscale import MultiScaleDataModule
 from medrepro.datamodules.prepare.format import FILES, FORMAT, VERSION, sha256
-from medrepro.datamodules.prepare.subclasses import PreparedSEGradCAM, datamodule_for
 from medrepro.datamodules.prepare.units import Part, Plan, Unit, assemble, finish, prepare_parts
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
 from medrepro.datamodules.support.errors import InputError
@@ -51,10 +48,6 @@ def made(out: Path, name: str, ids: "list[str]", patients: "list[str]", version:
     return out
 
 
-def chosen(plain: type[ReproDataModule], **config: Any) -> Any:
-    return datamodule_for(plain, config)(**config)
-
-
 def some(table: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Return ids and patients of the nodules of the first patients."""
     first = table[table["patient_id"].isin(sorted(set(table["patient_id"]))[:PATIENTS])]
@@ -63,30 +56,26 @@ def some(table: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 def test_segradcam_and_multiscale_take_prepared_lidc(tmp_path: Path) -> None:
     ids, patients = some(labelled_luna16())
-    data = chosen(
-        SEGradCAMDataModule, data="lidc", data_root=str(made(tmp_path / "lidc", "lidc", ids, patients)), folds=3
-    )
+    data = SEGradCAMDataModule(data="lidc", data_root=str(made(tmp_path / "lidc", "lidc", ids, patients)), folds=3)
     data.setup()
     assert data.images.shape == (len(ids), 1, 32, 32, 32)
     assert data.records.table["nodule_id"].tolist() == ids
     assert data.records.tier == "original"
     ids, patients = some(rated_nodules())
     root = made(tmp_path / "luna16", "luna16", ids, patients)
-    coarse = chosen(MultiScaleDataModule, data="lidc", data_root=str(root), voxel_mm=2.0)
+    coarse = MultiScaleDataModule(data="lidc", data_root=str(root), voxel_mm=2.0)
     coarse.setup()
     assert coarse.images.shape == (len(ids), 1, 32, 32, 32)
 
 
 def test_egfr_takes_prepared_tumours_and_segradcam_a_lab_s_own_scans(tmp_path: Path) -> None:
     ids = [f"a-x-{n}" for n in range(PATIENTS)]
-    egfr = chosen(
-        EGFRDataModule, data="nsclc", data_root=str(made(tmp_path / "nsclc", "nsclc", ids, ids)), batches="rs"
-    )
+    egfr = EGFRDataModule(data="nsclc", data_root=str(made(tmp_path / "nsclc", "nsclc", ids, ids)), batches="rs")
     egfr.setup()
     assert egfr.images.shape == (3 * PATIENTS, 1, 64, 64)
     assert 0 <= float(egfr.images.min()) < float(egfr.images.max()) <= 1  # HU, windowed
     assert egfr.baseline_columns() == {"diameter": "diameter_mm", "pixel-count": "mask_pixels"}
-    own = chosen(SEGradCAMDataModule, data="folder", data_root=str(made(tmp_path / "own", "folder", ids, ids)), folds=3)
+    own = SEGradCAMDataModule(data="folder", data_root=str(made(tmp_path / "own", "folder", ids, ids)), folds=3)
     own.setup()
     assert own.images.shape == (PATIENTS, 1, 32, 32, 32)
     assert own.records.labels.sum() == PATIENTS // 2
@@ -96,19 +85,26 @@ def test_wrong_folders_are_refused(tmp_path: Path) -> None:
     ids = [f"a-x-{n}" for n in range(3)]
     old = made(tmp_path / "old", "lidc", ids, ids, version=0)
     with pytest.raises(InputError, match="prepared in format 0, this program reads 1; prepare it"):
-        chosen(SEGradCAMDataModule, data="lidc", data_root=str(old)).load_records()
+        SEGradCAMDataModule(data="lidc", data_root=str(old)).load_records()
     (tmp_path / "half" / ".parts").mkdir(parents=True)
     with pytest.raises(InputError, match="half prepared; run the same"):
-        chosen(MultiScaleDataModule, data="lidc", data_root=str(tmp_path / "half")).load_records()
+        MultiScaleDataModule(data="lidc", data_root=str(tmp_path / "half")).load_records()
     with pytest.raises(InputError, match="half prepared; run the same"):
-        chosen(EGFRDataModule, data="nsclc", data_root=str(tmp_path / "half")).load_records()
+        EGFRDataModule(data="nsclc", data_root=str(tmp_path / "half")).load_records()
     with pytest.raises(FileNotFoundError, match="no prepared folder"):
-        chosen(SEGradCAMDataModule, data="folder", data_root=str(tmp_path)).load_records()
+        SEGradCAMDataModule(data="folder", data_root=str(tmp_path)).load_records()
 
 
-def test_other_data_keep_their_datamodule(tmp_path: Path) -> None:
-    for data in ("embedded", "lidc", "nodulemnist3d"):
-        assert datamodule_for(SEGradCAMDataModule, {"data": data, "data_root": str(tmp_path)}) is SEGradCAMDataModule
+def test_only_lidc_depends_on_whether_the_folder_was_prepared(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="none of the .* scans is there"):
+        SEGradCAMDataModule(data="lidc", data_root=str(tmp_path)).load_records()
+    with pytest.raises(FileNotFoundError, match="none of the .* scans is there"):
+        MultiScaleDataModule(data="lidc", data_root=str(tmp_path)).load_records()
     (tmp_path / ".parts").mkdir()
-    assert datamodule_for(SEGradCAMDataModule, {"data": "lidc", "data_root": str(tmp_path)}) is PreparedSEGradCAM
-    assert datamodule_for(EGFRDataModule, {"data": "embedded"}) is EGFRDataModule
+    with pytest.raises(InputError, match="half prepared; run the same"):
+        SEGradCAMDataModule(data="lidc", data_root=str(tmp_path)).load_records()
+    embedded = EGFRDataModule(data="embedded", data_root=str(tmp_path), limit_patients=4).load_records()
+    assert embedded.name == "embedded"
+    (tmp_path / "nodulemnist3d_64.npz").write_bytes(b"PK")
+    with pytest.raises(InputError, match="nodulemnist3d_64.npz cannot be read"):
+        SEGradCAMDataModule(data="nodulemnist3d", data_root=str(tmp_path)).load_records()

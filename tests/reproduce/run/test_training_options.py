@@ -16,12 +16,12 @@ from medrepro.lightning_modules.losses.margin import MarginLoss
 from medrepro.lightning_modules.losses.metric_learning import LiftedCrossEntropyLoss, TripletCrossEntropyLoss
 from medrepro.lightning_modules.losses.mixed import MixedLoss
 from medrepro.reproduce import command as _cli
-from medrepro.reproduce import egfr, multiscale, quadsnet
 from medrepro.reproduce.plan.cell import Cell, Runtime
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.paper import plan_job
-from medrepro.reproduce.run.fitting import network_of, train_cell, whole_batch_reason
-from medrepro.reproduce.run.outcome import Outcome
+from medrepro.reproduce.plan.paper import load, plan_job
+from medrepro.reproduce.run.outcome import Context, Outcome
+from medrepro.reproduce.run.training import fit as fit_cell
+from medrepro.reproduce.run.training import network_of
 from tests._toy import ToyData, ToyModule
 
 
@@ -52,7 +52,7 @@ def cell(folder: Path, runtime: Runtime = PLAIN, **train: object) -> Cell:
 
 
 def fit(job: Cell, make: Callable[[], ToyModule], **data: Any) -> Outcome:
-    outcome = train_cell(job, make, ToyData(**data), lambda *_: None, lambda: False)
+    outcome = fit_cell(job, make, ToyData(**data), Context())
     assert outcome is not None
     return outcome
 
@@ -70,13 +70,13 @@ MEANS = [MixedLoss(gamma=0.0), AUCCrossEntropyLoss(0.0), CrossEntropyLoss(), Mar
 @pytest.mark.parametrize(("loss", "reason"), WHOLE)
 def test_losses_of_a_whole_batch_are_known(loss: nn.Module, reason: str) -> None:
     assert len(WHOLE) == 5
-    assert reason in whole_batch_reason(loss)
+    assert reason in str(loss.whole_batch)
 
 
 @pytest.mark.parametrize("loss", MEANS)
 def test_means_over_samples_may_be_accumulated(loss: nn.Module) -> None:
     assert len(MEANS) == 5
-    assert whole_batch_reason(loss) == ""
+    assert getattr(loss, "whole_batch", "") == ""
 
 
 def test_the_margin_loss_is_a_mean_over_samples() -> None:
@@ -108,7 +108,7 @@ def test_the_optimiser_steps_once_in_so_many_batches(tmp_path: Path) -> None:
 def test_accumulation_is_part_of_a_cell_s_identity(tmp_path: Path) -> None:
     options = Options("", "table 5", preset="smoke", out=str(tmp_path))
     (one, *_), (two, *_) = (
-        plan_job(egfr.COMMAND, Options(**{**vars(options), "accumulate": count})).cells for count in (1, 2)
+        plan_job(load("egfr"), Options(**{**vars(options), "accumulate": count})).cells for count in (1, 2)
     )
     assert "accumulate" not in one.config["train"]  # results made before the flag existed stay valid
     assert two.config["train"]["accumulate"] == 2
@@ -146,9 +146,9 @@ def test_the_compiler_itself_agrees(tmp_path: Path) -> None:
     from medrepro.lightning_modules.egfr import EGFRModule
 
     runs = [
-        train_cell(
+        fit_cell(
             cell(tmp_path / name, Runtime(compile=compile_it)), lambda: EGFRModule("resnet18", scale="quick"),
-            ToyData(), lambda *_: None, lambda: False,
+            ToyData(), Context(),
         )
         for name, compile_it in (("plain", False), ("compiled", True))
     ]  # fmt: skip
@@ -172,13 +172,13 @@ def test_bf16_learns_about_the_same(tmp_path: Path) -> None:
 
 
 def test_channels_last_is_a_flag_of_2d_networks(capsys: pytest.CaptureFixture[str]) -> None:
-    (off,) = _cli.parse(quadsnet.COMMAND, ["--channels-last", "off"])
+    (off,) = _cli.parse(load("quadsnet"), ["--channels-last", "off"])
     assert off.module == {"channels_last": False}
-    (unset,) = _cli.parse(egfr.COMMAND, [])
+    (unset,) = _cli.parse(load("egfr"), [])
     assert unset.module == {}
     for command, word, message in (
-        (multiscale.COMMAND, "on", "--channels-last: MultiScaleModule decides it by itself"),
-        (egfr.COMMAND, "maybe", "--channels-last maybe: not known; allowed: on, off"),
+        (load("multiscale"), "on", "--channels-last: MultiScaleModule decides it by itself"),
+        (load("egfr"), "maybe", "--channels-last maybe: not known; allowed: on, off"),
     ):
         with pytest.raises(SystemExit) as stop:
             _cli.parse(command, ["--channels-last", word])

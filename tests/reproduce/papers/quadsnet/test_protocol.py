@@ -2,19 +2,11 @@
 
 import pytest
 
-from medrepro.reproduce.papers.quadsnet.paper import (
-    CANDIDATES,
-    EMBEDDED,
-    QUICK_DATA,
-    QUICK_WIDTHS,
-    THETA_OF,
-    Recipe,
-    assumptions,
-    cells,
-    computed,
-)
+from medrepro.reproduce.papers.quadsnet import studies
+from medrepro.reproduce.papers.quadsnet.protocol import CANDIDATES, PROTOCOL, QUICK_DATA, QUICK_WIDTHS, THETA_OF
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
 
 
 def options(preset: str = "quick", data: str = EMBEDDED, **more: object) -> Options:
@@ -27,7 +19,7 @@ def only(found: tuple[Cell, ...]) -> Cell:
 
 
 def one(preset: str, data: str, **more: object) -> Cell:
-    return only(cells(options(preset, data, seeds=(0,), **more), "3", [Recipe("qn", "QuadSNet")]))
+    return only(PROTOCOL.cells(options(preset, data, seeds=(0,), **more), "3", [Variant("qn", "QuadSNet")]))
 
 
 def test_the_paper_preset_changes_nothing_of_the_papers() -> None:
@@ -55,16 +47,19 @@ def test_the_user_has_the_last_word() -> None:
 
 
 def test_studies_have_their_seeds_unless_others_are_asked_for() -> None:
-    recipe = [Recipe("a", "A")]
-    assert [cell.seed for cell in cells(options(), "imbalance", recipe)] == [0, 1, 2, 3, 4]
-    assert [cell.seed for cell in cells(options(), "loss", recipe)] == [0, 1, 2]
-    assert [cell.seed for cell in cells(options(seeds=(7,)), "imbalance", recipe)] == [7]
-    assert [cell.seed for cell in cells(options("smoke"), "imbalance", recipe)] == [0]
+    def seeds(found: tuple[Cell, ...]) -> list[int]:
+        return sorted({cell.seed for cell in found})
+
+    assert seeds(studies.imbalance(options()).cells) == [0, 1, 2, 3, 4]
+    assert seeds(studies.losses(options()).cells) == [0, 1, 2]
+    assert seeds(studies.imbalance(options(seeds=(7,))).cells) == [7]
+    assert seeds(studies.imbalance(options("smoke")).cells) == [0]
 
 
 def test_counted_cells_train_nothing() -> None:
-    cell = only(computed(options(), "2", [Recipe("qn", "QuadSNet", {"network": "quadsnet"})]))
-    assert cell.config == {"module": {"network": "quadsnet"}, "data": {}, "train": {"epochs": 0}}
+    cell = only(PROTOCOL.counted(options(), "2", [Variant("qn", "QuadSNet", {"network": "quadsnet"})]))
+    assert cell.config == {"module": {"network": "quadsnet"}, "data": {}}
+    assert cell.epochs is None
 
 
 def test_seven_thetas_and_what_stands_for_them() -> None:
@@ -74,7 +69,7 @@ def test_seven_thetas_and_what_stands_for_them() -> None:
 
 @pytest.mark.parametrize(("preset", "data", "absent"), [("paper", "mnist", "quick:"), ("quick", "mnist", "1:10")])
 def test_only_assumptions_that_touch_the_run_are_listed(preset: str, data: str, absent: str) -> None:
-    found = assumptions(options(preset, data))
+    found = PROTOCOL.assumptions(options(preset, data))
     assert not any(absent in text for text in found)
     for word in ("quick:", "1:10"):
-        assert any(word in text for text in assumptions(options()))
+        assert any(word in text for text in PROTOCOL.assumptions(options()))

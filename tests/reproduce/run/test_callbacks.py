@@ -8,8 +8,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.callbacks import bringing, brought
-from medrepro.reproduce.run.fitting import train_cell
+from medrepro.reproduce.run.callbacks import current_extra_callbacks, extra_callbacks
+from medrepro.reproduce.run.outcome import Context
+from medrepro.reproduce.run.training import fit as fit_cell
 from medrepro.sweeps.study import PruningCallback
 from tests._toy import ToyData, ToyModule
 
@@ -26,16 +27,16 @@ class Counting(Callback):
 def fit(folder: Path, epochs: int = 2) -> None:
     train = {"epochs": epochs, "precision": "32-true", "select": "last"}
     cell = Cell("egfr", "5", "toy", "a toy", 0, 0, "smoke", {"module": {}, "data": {}, "train": train}, str(folder))
-    train_cell(cell, ToyModule, ToyData(), lambda *_: None, lambda: False)
+    fit_cell(cell, ToyModule, ToyData(), Context())
 
 
 def test_a_callback_sees_the_trainings_of_its_block_only(tmp_path: Path) -> None:
     counting = Counting()
-    with bringing(counting):
+    with extra_callbacks(counting):
         fit(tmp_path / "inside")
     fit(tmp_path / "outside")
     assert counting.epochs == 2
-    assert brought() == ()
+    assert current_extra_callbacks() == ()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -44,7 +45,7 @@ def test_a_pruner_ends_a_cell_that_goes_through_the_papers_path(tmp_path: Path) 
     study = optuna.create_study(direction="maximize", pruner=optuna.pruners.ThresholdPruner(lower=2.0))
 
     def objective(trial: optuna.Trial) -> float:
-        with bringing(PruningCallback(trial, "val/auc")):
+        with extra_callbacks(PruningCallback(trial, "val/auc")):
             fit(tmp_path / "pruned")
         return 1.0
 
