@@ -1,7 +1,7 @@
-"""Download public data: shown and agreed to before the first byte, resumed and checked.
+"""Download a public data set: shown and agreed to before the first byte, resumed and checked.
 
-In: the name of a data set; out: ``<out>/<name>/`` with the files and ``download.json``, which says what was got from
-where and that it is whole. ``--dry-run`` prints the manifest without any network.
+``<out>/<name>/`` holds the files and, when all of them are whole, ``download.json`` with their origin. ``--dry-run``
+prints the manifest without any network.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from medrepro.datamodules.download.catalogue import Dataset, find
-from medrepro.datamodules.download.fetch import Client, RemoteFile, Report, fetch, md5_of
+from medrepro.datamodules.download.fetch import Client, RemoteFile, Report, fault, fetch, md5_of
 from medrepro.datamodules.download.idc import check_whole, download_series, index_version
 from medrepro.datamodules.support.archives import extract
 from medrepro.datamodules.support.cache import atomic_write, writable_folder
@@ -30,7 +30,7 @@ from medrepro.datamodules.support.errors import InputError
 PROGRAM = "python -m medrepro.datamodules.download"
 CARD = "download.json"
 UNPACKED = "unpacked"  # folder of an archive's content
-MOST_WORKERS = 64
+MAX_WORKERS = 64
 EPILOG = """
 names: lidc and nsclc (CT, from the Imaging Data Commons), breakhis, livecell, and MedMNIST's (pneumoniamnist,
 nodulemnist3d, ...). A second call resumes what was interrupted and checks what is there.
@@ -38,7 +38,7 @@ nodulemnist3d, ...). A second call resumes what was interrupted and checks what 
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = OneLineParser(prog=PROGRAM, description="Download a public data set.", epilog=EPILOG)
     parser.add_argument("name", metavar="NAME", help="data set, see below")
     parser.add_argument("--out", type=Path, default=Path("data"), help="a folder NAME is made in it (%(default)s)")
@@ -53,18 +53,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command with ``args`` (default: the shell's).
+    """Run the command with ``args`` (default: the shell's) and return 0.
 
-    Returns:
-        0. Bad input, no network or a full disk is one line on stderr and ``SystemExit(2)``; Ctrl-C is 130.
+    Raises:
+        SystemExit: 2 and one line on stderr for bad input, no network or a full disk; 130 for Ctrl-C.
     """
     words = sys.argv[1:] if args is None else list(args)
     return guarded(PROGRAM, lambda: run(build_parser().parse_args(words)))
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Show what would come, ask, download, check, and say how to go on."""
-    _check(chosen)
+    """Print the manifest or ask, download and check; end with the next command."""
+    if not 1 <= chosen.workers <= MAX_WORKERS:
+        raise InputError(f"--workers {chosen.workers}: allowed are 1 to {MAX_WORKERS}")
+    if chosen.mirror is not None and not chosen.mirror.startswith(("https://", "http://")):
+        raise InputError(f"--mirror {chosen.mirror}: give an address that starts with https:// or http://")
     dataset = find(chosen.name, chosen.size, chosen.patients)
     if chosen.dry_run:
         print("\n".join(manifest(dataset)))
@@ -81,15 +84,8 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _check(chosen: argparse.Namespace) -> None:
-    if not 1 <= chosen.workers <= MOST_WORKERS:
-        raise InputError(f"--workers {chosen.workers}: allowed are 1 to {MOST_WORKERS}")
-    if chosen.mirror is not None and not chosen.mirror.startswith(("https://", "http://")):
-        raise InputError(f"--mirror {chosen.mirror}: give an address that starts with https:// or http://")
-
-
 def manifest(dataset: Dataset) -> Iterator[str]:
-    """Yield the data set's description as comments, then one line a file or series, tab-separated."""
+    """Yield the data set's description as comments, then one tab-separated line per file or series."""
     yield from (f"# {line}" for line in describe(dataset))
     if dataset.series:
         yield f"# source    {index_version()}"
@@ -104,7 +100,7 @@ def manifest(dataset: Dataset) -> Iterator[str]:
 
 
 def describe(dataset: Dataset) -> list[str]:
-    """Return title, size, licence, citation and page, a line each."""
+    """Return title, size, licence, citation and page, one line each."""
     return [
         f"{dataset.name}: {dataset.title}",
         f"size      {_size(dataset)}",
@@ -134,10 +130,10 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _agree(dataset: Dataset, folder: Path, yes: bool) -> None:
-    """Print what would come and ask.
+    """Print licence and size and ask for agreement.
 
     Raises:
-        InputError: it does not fit on the disk, or nobody says yes.
+        InputError: too little space on the disk, or no agreement.
     """
     free, here = shutil.disk_usage(folder.parent).free, _on_disk(dataset, folder)
     needed = dataset.about_bytes * (2 if dataset.images else 1) - here  # an archive and its content
@@ -157,14 +153,14 @@ def _agree(dataset: Dataset, folder: Path, yes: bool) -> None:
 
 
 def _on_disk(dataset: Dataset, folder: Path) -> int:
-    """Return how much of a data set has come already."""
+    """Return the bytes of a data set that an earlier call downloaded."""
     if dataset.series:
         return sum(one.size for one in dataset.series if one.folder(folder).is_dir())
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def get(dataset: Dataset, folder: Path, chosen: argparse.Namespace) -> None:
-    """Download what is missing, check it, and write the card last."""
+    """Download what is missing, check it, and write ``download.json`` last."""
     client = Client()
     with _progress(dataset) as report:
         if dataset.series:
@@ -197,10 +193,11 @@ def _unpack(dataset: Dataset, folder: Path, keep: bool) -> None:
 
 
 def _images_wrong(dataset: Dataset, folder: Path) -> str | None:
-    """Return what is wrong with the number of images, or None."""
-    pattern, expected = dataset.images or ("", 0)
-    names = (path.name for path in (folder / UNPACKED).rglob(pattern)) if pattern else ()
-    found = sum(not name.startswith(".") for name in names)
+    """Return what is wrong with the number of unpacked images, or None."""
+    if dataset.images is None:
+        return None
+    pattern, expected = dataset.images
+    found = sum(not path.name.startswith(".") for path in (folder / UNPACKED).rglob(pattern))
     return None if found == expected else f"{found} images ({pattern}) where {expected} were expected"
 
 
@@ -212,61 +209,51 @@ def _write_card(dataset: Dataset, folder: Path, got: list[dict[str, Any]]) -> No
 
 
 def is_whole(dataset: Dataset, folder: Path) -> bool:
-    """Check what an earlier call finished.
+    """Check whether an earlier call finished, and what it downloaded.
 
     Raises:
-        InputError: it was finished and has changed since.
+        InputError: its files have changed since.
     """
     card = folder / CARD
     if not card.is_file() or (dataset.series and not all(one.folder(folder).is_dir() for one in dataset.series)):
         return False
     for one in dataset.series:
         check_whole(one, one.folder(folder))
-    wrong = _images_wrong(dataset, folder) if dataset.images else None
-    if not dataset.images and dataset.files:
-        wrong = _file_wrong(dataset, folder)
+    wrong = _images_wrong(dataset, folder) if dataset.images else _file_wrong(dataset, folder)
     if wrong:
         raise InputError(f"{folder}: {wrong}; delete {card} and run the command again")
     return True
 
 
 def _file_wrong(dataset: Dataset, folder: Path) -> str | None:
-    damaged = [
-        file for file in dataset.files if (folder / file.name).is_file() and file.md5 != md5_of(folder / file.name)
-    ]
-    if damaged:
-        return f"{damaged[0].name} has changed since it was downloaded"
-    missing = [file for file in dataset.files if not (folder / file.name).is_file()]
-    return f"{missing[0].name} is gone" if missing else None
+    for file in dataset.files:
+        path = folder / file.name
+        if not path.is_file():
+            return f"{file.name} is gone"
+        if fault(path, file):
+            return f"{file.name} has changed since it was downloaded"
+    return None
 
 
 @contextmanager
 def _progress(dataset: Dataset) -> Iterator[Report]:
-    """Yield a function to tell of new bytes: a bar on a terminal, a line every tenth elsewhere."""
+    """Yield a function that counts new bytes: a bar on a terminal, one line per tenth elsewhere."""
     console, lock = Console(stderr=True), threading.Lock()
-    total = dataset.about_bytes if not dataset.bound else None
-    if console.is_terminal:
-        columns = (
-            TextColumn(dataset.name),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("", total=total)
-            yield lambda new: bar.advance(task, new)
-        return
-    done, tenth = 0, max(dataset.about_bytes // 10, 1)
+    columns = (TextColumn(dataset.name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    tenth = max(dataset.about_bytes // 10, 1)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None if dataset.bound else dataset.about_bytes)
 
-    def report(new: int) -> None:
-        nonlocal done
-        with lock:
-            before, done = done, done + new
-            if done // tenth > before // tenth:
-                console.print(f"{dataset.name}: {done / 1e6:.0f} of {_size(dataset)}", highlight=False, soft_wrap=True)
+        def report(new: int) -> None:
+            with lock:
+                before = bar.tasks[task].completed
+                bar.advance(task, new)
+                done = before + new
+                if bar.disable and done // tenth > before // tenth:
+                    line = f"{dataset.name}: {done / 1e6:.0f} of {_size(dataset)}"
+                    console.print(line, highlight=False, soft_wrap=True)
 
-    yield report
+        yield report
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""What can be downloaded, as data: names, licences, citations, addresses, sizes, checksums. Offline, without torch.
+"""List the data sets that can be downloaded: licences, citations, addresses, sizes, checksums; offline, without torch.
 
-In: a name; out: a :class:`Dataset`. MedMNIST's entries are the package's own; LIDC-IDRI's and NSCLC Radiogenomics' come
-from the index of the Imaging Data Commons; BreaKHis and LIVECell publish no checksum: their archives are checked by
-their own checksums on unpacking and by the number of images in them.
+MedMNIST's entries are the package's own; those of LIDC-IDRI and NSCLC Radiogenomics come from the index of the Imaging
+Data Commons. BreaKHis and LIVECell publish no checksum: unpacking checks their archives by the checksums inside and by
+the number of images.
 """
 
 import importlib.util
+import runpy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,15 @@ class Dataset:
 
     Attributes:
         name: on the command line, and of its folder.
-        title: what it is, with counts.
+        title: description with counts.
         licence: as its publishers state it.
-        citation: what to cite.
-        page: where people read about it.
-        use: how to go on, with ``{folder}``.
+        citation: reference to cite.
+        page: address of its description.
+        use: the next command, with ``{folder}``.
+        about_bytes: size of the download; exact for series.
+        bound: precision of that size: "" (exact), "about" or "at most".
         files: plain files.
         series: of the Imaging Data Commons.
-        about_bytes: what comes over the line; exact for series.
-        bound: how good that is: "", "about" or "at most".
         images: pattern and number of the images in the archive, counted after unpacking; None for no archive.
     """
 
@@ -50,32 +51,32 @@ class Dataset:
     images: tuple[str, int] | None = None
 
 
-LIDC = Dataset(
-    name="lidc",
-    title="LIDC-IDRI, thoracic CT with four radiologists' nodules",
-    licence="",
-    citation="Armato III S.G. et al. Data From LIDC-IDRI (Version 4). The Cancer Imaging Archive, 2015. "
-    "https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX",
-    page="https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX",
-    use="python -m medrepro.datamodules.prepare lidc --source {folder} --out DIR",
-    about_bytes=0,
-)
-NSCLC = Dataset(
-    name="nsclc",
-    title="NSCLC Radiogenomics, CT with tumour segmentations",
-    licence="",
-    citation="Bakr S. et al. Data for NSCLC Radiogenomics Collection (Version 4). The Cancer Imaging Archive, 2017. "
-    "https://doi.org/10.7937/K9/TCIA.2017.7HS46ERV",
-    page="https://doi.org/10.7937/K9/TCIA.2017.7HS46ERV",
-    use="put the clinical table (CSV) of the collection's page into {folder}, then: "
-    "python -m medrepro.datamodules.prepare nsclc --source {folder} --out DIR",
-    about_bytes=0,
-)
-COLLECTIONS: Mapping[str, tuple[Dataset, str, tuple[str, ...]]] = {
-    "lidc": (LIDC, "lidc_idri", ("CT",)),
-    "nsclc": (NSCLC, "nsclc_radiogenomics", ("CT", "SEG")),
+COLLECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the index, modalities
+    "lidc": ("lidc_idri", ("CT",)),
+    "nsclc": ("nsclc_radiogenomics", ("CT", "SEG")),
 }
-PLAIN: Mapping[str, Dataset] = {
+DATASETS: Mapping[str, Dataset] = {
+    "lidc": Dataset(
+        name="lidc",
+        title="LIDC-IDRI, thoracic CT with four radiologists' nodules",
+        licence="",  # of its series
+        citation="Armato III S.G. et al. Data From LIDC-IDRI (Version 4). The Cancer Imaging Archive, 2015. "
+        "https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX",
+        page="https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX",
+        use="python -m medrepro.datamodules.prepare lidc --source {folder} --out DIR",
+        about_bytes=0,  # of its series
+    ),
+    "nsclc": Dataset(
+        name="nsclc",
+        title="NSCLC Radiogenomics, CT with tumour segmentations",
+        licence="",  # of its series
+        citation="Bakr S. et al. Data for NSCLC Radiogenomics Collection (Version 4). The Cancer Imaging Archive, "
+        "2017. https://doi.org/10.7937/K9/TCIA.2017.7HS46ERV",
+        page="https://doi.org/10.7937/K9/TCIA.2017.7HS46ERV",
+        use="put the clinical table (CSV) of the collection's page into {folder}, then: "
+        "python -m medrepro.datamodules.prepare nsclc --source {folder} --out DIR",
+        about_bytes=0,  # of its series
+    ),
     "breakhis": Dataset(
         name="breakhis",
         title="BreaKHis, 7909 microscope images of breast tumours of 82 slides, 40X to 400X",
@@ -114,12 +115,12 @@ MEDMNIST_CITATION = (
 
 
 def names() -> list[str]:
-    """Return every name that :func:`find` knows."""
-    return [*COLLECTIONS, *PLAIN, *sorted(_medmnist())]
+    """Return every name that :func:`find` accepts."""
+    return [*DATASETS, *sorted(_medmnist())]
 
 
 def find(name: str, size: int = 28, patients: Sequence[str] = ()) -> Dataset:
-    """Return what is to be downloaded for a name.
+    """Return the description of a data set.
 
     Args:
         name: one of :func:`names`.
@@ -128,6 +129,10 @@ def find(name: str, size: int = 28, patients: Sequence[str] = ()) -> Dataset:
 
     Raises:
         InputError: an unknown name, size or patient, or the index is not installed.
+
+    Example:
+        >>> find("livecell").licence
+        'CC BY-NC 4.0'
     """
     if size != 28 and name not in _medmnist():
         raise InputError(f"--size {size}: only MedMNIST's data sets have sizes, {name} has not")
@@ -135,15 +140,15 @@ def find(name: str, size: int = 28, patients: Sequence[str] = ()) -> Dataset:
         raise InputError(f"--patients: only {' and '.join(COLLECTIONS)} can be downloaded in part, {name} cannot")
     if name in COLLECTIONS:
         return _collection(name, patients)
-    if name in PLAIN:
-        return PLAIN[name]
+    if name in DATASETS:
+        return DATASETS[name]
     if name in _medmnist():
         return _medmnist_dataset(name, size)
     raise InputError(f"no data set {name!r}; allowed: {', '.join(names())}")
 
 
 def _collection(name: str, patients: Sequence[str]) -> Dataset:
-    about, collection, modalities = COLLECTIONS[name]
+    collection, modalities = COLLECTIONS[name]
     series = list_series(collection, modalities)
     unknown = sorted(set(patients) - {one.patient for one in series})
     if unknown:
@@ -152,14 +157,12 @@ def _collection(name: str, patients: Sequence[str]) -> Dataset:
     series = [one for one in series if not patients or one.patient in patients]
     counts = ", ".join(f"{sum(one.modality == kind for one in series)} {kind} series" for kind in modalities)
     people, files = len({one.patient for one in series}), sum(one.instances for one in series)
-    return Dataset(
-        **{
-            **vars(about),
-            "title": f"{about.title}: {counts} of {people} patients, {files} files",
-            "licence": ", ".join(sorted({one.licence for one in series})),
-            "about_bytes": sum(one.size for one in series),
-            "series": tuple(series),
-        }
+    return replace(
+        DATASETS[name],
+        title=f"{DATASETS[name].title}: {counts} of {people} patients, {files} files",
+        licence=", ".join(sorted({one.licence for one in series})),
+        about_bytes=sum(one.size for one in series),
+        series=tuple(series),
     )
 
 
@@ -169,12 +172,7 @@ def _medmnist() -> Mapping[str, Mapping[str, Any]]:
     package = importlib.util.find_spec("medmnist")
     if package is None or package.origin is None:
         raise InputError("medmnist is not installed here: pip install medmnist")
-    spec = importlib.util.spec_from_file_location("medmnist_info", Path(package.origin).with_name("info.py"))
-    if spec is None or spec.loader is None:
-        raise InputError("medmnist is damaged: reinstall it")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    table: Mapping[str, Mapping[str, Any]] = module.INFO
+    table: Mapping[str, Mapping[str, Any]] = runpy.run_path(str(Path(package.origin).with_name("info.py")))["INFO"]
     return table
 
 
@@ -186,7 +184,6 @@ def _medmnist_dataset(name: str, size: int) -> Dataset:
         raise InputError(f"--size {size}: {name} has {', '.join(map(str, allowed))}")
     count = sum(about["n_samples"].values())
     voxels = size ** (3 if name.endswith("3d") else 2) * about["n_channels"]
-    file = RemoteFile(about[f"url{end}"], f"{name}{end}.npz", md5=about[f"MD5{end}"])
     return Dataset(
         name=name,
         title=f"{about['python_class']} of MedMNIST, {count} images of {size} px",
@@ -194,7 +191,7 @@ def _medmnist_dataset(name: str, size: int) -> Dataset:
         citation=MEDMNIST_CITATION,
         page="https://medmnist.com",
         use=f"--data {name} --data-root {{folder}}, where a command offers it",
-        about_bytes=count * (voxels + 64) + 100_000,  # a packed npz is hardly ever larger than its pixels
+        about_bytes=count * (voxels + 64) + 100_000,  # a compressed npz is hardly ever larger than its pixels
         bound="at most",
-        files=(file,),
+        files=(RemoteFile(about[f"url{end}"], f"{name}{end}.npz", md5=about[f"MD5{end}"]),),
     )

@@ -1,8 +1,9 @@
-"""One file from a web server to this disk: resumed where it stopped, checked before it gets its name.
+"""Download one file over HTTP: continued where it broke off, checked before it gets its name.
 
-In: an address and what is known of the file; out: the file, whole and checked, or one error that says what to do.
-What came before an interruption lies beside the target as ``.NAME.part`` and is continued by HTTP Range, but only if
-the server still has the same version of the file.
+An unfinished file is ``.NAME.part``; ``.NAME.note`` beside it holds its address, version and size. HTTP Range continues
+it while the server has the same version.
+
+Our own instead of pooch, which deletes an unfinished file, repeats requests answered 404, and checks no size.
 """
 
 import errno
@@ -24,10 +25,11 @@ from medrepro.datamodules.support.errors import InputError
 
 ATTEMPTS = 5  # in a row without a single new byte
 WAIT_S = 1.0  # before the second attempt, doubled each time
-CHUNK = 1 << 16  # bytes; what is lost of a broken connection is less
-TIMEOUT_S = (10, 60)
-MOST_TEXT = 32 << 20  # bytes of an answer that is read into memory
-PASSING = (429, 500, 502, 503, 504)
+CHUNK = 1 << 16  # bytes; a broken connection loses less
+TIMEOUT_S = (10, 60)  # to connect, to read
+MAX_TEXT = 32 << 20  # bytes of an answer that is read into memory
+RETRY_STATUS = (429, 500, 502, 503, 504)
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "medrepro"}  # a compressed body has another length
 Report = Callable[[int], object]
 
 
@@ -37,7 +39,7 @@ class RemoteFile:
 
     Attributes:
         url: its address.
-        name: what it is called here.
+        name: its name in the local folder.
         size: bytes, where known beforehand.
         md5: its checksum, where published.
     """
@@ -49,11 +51,11 @@ class RemoteFile:
 
 
 class Client:
-    """Connections that are kept open, one set a thread; knows whether any server has answered yet.
+    """HTTP with one session per thread.
 
     Attributes:
-        reached: some server has answered; from then on a failure is thought to pass.
-        stopped: set it, and every transfer ends at its next chunk.
+        reached: a server has answered; failures after that are tried again.
+        stopped: when set, every transfer ends at its next chunk.
     """
 
     def __init__(self) -> None:
@@ -61,21 +63,20 @@ class Client:
         self.reached = False
         self.stopped = threading.Event()
 
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-        """Ask for ``url``; the body is not read yet.
+    def get(self, url: str, headers: Mapping[str, str | None] | None = None) -> requests.Response:
+        """Request ``url``, leaving the body unread.
 
         Raises:
-            requests.RequestException: no connection, or an answer that may be better the next time.
+            requests.RequestException: no connection, or an answer that may differ the next time.
             InputError: the server refuses.
         """
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
-        plain = {"Accept-Encoding": "identity", "User-Agent": "medrepro"}  # a packed body has another length
         response: requests.Response = self._local.session.get(
-            url, headers={**plain, **(headers or {})}, stream=True, timeout=TIMEOUT_S
+            url, headers={**HEADERS, **(headers or {})}, stream=True, timeout=TIMEOUT_S
         )
         self.reached = True
-        if response.status_code in PASSING:
+        if response.status_code in RETRY_STATUS:
             raise requests.ConnectionError(f"the server answers {response.status_code}")
         if urlsplit(url).scheme == "https" and urlsplit(response.url).scheme != "https":
             raise InputError(f"{url} leads to {response.url}, which is not encrypted: refused")
@@ -87,58 +88,53 @@ class Client:
         """Return a short answer, such as a listing.
 
         Raises:
-            InputError: no connection, or an answer too long to be one.
+            InputError: no connection, or an answer of more than ``MAX_TEXT`` bytes.
         """
-        body = b""
+        body = bytearray()
 
         def read() -> None:
-            nonlocal body
+            body.clear()
             with self.get(url) as response:
-                body = b""
                 for chunk in response.iter_content(CHUNK):
-                    body += chunk
-                    if len(body) > MOST_TEXT:
-                        raise InputError(f"{url}: the answer is longer than {MOST_TEXT} bytes; is the address right?")
+                    body.extend(chunk)
+                    if len(body) > MAX_TEXT:
+                        raise InputError(f"{url}: the answer is longer than {MAX_TEXT} bytes; is the address right?")
 
-        self.persist(url, read, lambda: len(body))
+        self.retry(url, read, lambda: len(body))
         return body.decode("utf-8", errors="replace")
 
-    def persist(self, url: str, work: Callable[[], None], progress: Callable[[], int]) -> None:
-        """Call ``work`` until it passes; gives up after ``ATTEMPTS`` without progress, at once if never online.
+    def retry(self, url: str, attempt: Callable[[], None], progress: Callable[[], int]) -> None:
+        """Call ``attempt`` until it succeeds, at most ``ATTEMPTS`` times in a row without ``progress``.
 
         Raises:
-            InputError: the server cannot be reached, or keeps failing.
+            InputError: every attempt failed, or the first one and no server has answered yet.
         """
         failures, before = 0, progress()
         while True:
             try:
-                work()
+                attempt()
             except requests.RequestException as error:
                 moved, before = progress() > before, progress()
                 failures = 1 if moved else failures + 1
                 if failures >= ATTEMPTS or not self.reached:
-                    raise InputError(unreachable(url, error)) from error
+                    raise InputError(
+                        f"cannot reach {urlsplit(url).hostname or url} ({type(error).__name__}): is there a network? "
+                        "What has come is kept, the same command goes on; --mirror names another server, --dry-run "
+                        "lists what to get elsewhere"
+                    ) from error
                 time.sleep(WAIT_S * 2 ** (failures - 1))
             else:
                 return
 
 
-def unreachable(url: str, error: Exception) -> str:
-    """Say in one line that a server does not answer, and what to do."""
-    return (
-        f"cannot reach {urlsplit(url).hostname or url} ({type(error).__name__}): is there a network? What has come is "
-        "kept, the same command goes on; --mirror names another server, --dry-run lists what to get elsewhere"
-    )
-
-
 def fetch(remote: RemoteFile, folder: Path, client: Client, report: Report = lambda _: None) -> Path:
-    """Download one file into ``folder``, or find it there already, whole.
+    """Download one file into ``folder`` unless it is there already, whole.
 
     Args:
         remote: what to get.
-        folder: made if need be.
+        folder: created if missing.
         client: shared by all files of a download.
-        report: told the number of bytes that are new on this disk, as they come.
+        report: called with the number of bytes that are new on this disk; negative when a file starts over.
 
     Raises:
         InputError: unreachable, refused, of another size or checksum than expected, or the disk is full.
@@ -148,30 +144,28 @@ def fetch(remote: RemoteFile, folder: Path, client: Client, report: Report = lam
         if target.is_file() and fault(target, remote) is None:
             report(target.stat().st_size)
             return target
-        _complete(remote, part, client, report)
+        if _read_note(part).get("url") != remote.url:
+            part.unlink(missing_ok=True)
+        report(_length(part))
+        client.retry(remote.url, lambda: _transfer(remote, part, client, report), lambda: _length(part))
         wrong = fault(part, remote)
         if wrong is None:
             part.replace(target)
-        else:
-            part.unlink()
+        part.unlink(missing_ok=True)
         _note(part).unlink(missing_ok=True)
-    except requests.RequestException as error:
-        raise InputError(unreachable(remote.url, error)) from error
     except OSError as error:
-        raise InputError(_disk_trouble(error, folder)) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            trouble = f"the disk of {folder} is full; what has come is kept: free space, the same command goes on"
+        else:
+            trouble = f"cannot write to {folder}: {error.strerror or error}; choose another folder by --out"
+        raise InputError(trouble) from error
     if wrong is not None:
         raise InputError(f"{remote.url}: {wrong}; what came was removed: run the command again")
     return target
 
 
-def _disk_trouble(error: OSError, folder: Path) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk of {folder} is full; what has come is kept: free space, the same command goes on"
-    return f"cannot write to {folder}: {error.strerror or error}; choose another folder by --out"
-
-
 def fault(path: Path, remote: RemoteFile) -> str | None:
-    """Return what is wrong with a file, or None."""
+    """Return the difference of a file from what is known of it, or None."""
     size = path.stat().st_size
     if remote.size is not None and size != remote.size:
         return f"{size} bytes where {remote.size} were expected"
@@ -186,44 +180,25 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _complete(remote: RemoteFile, part: Path, client: Client, report: Report) -> None:
-    """Bring ``part`` to its full length, in as many connections as it takes."""
-    _forget_other_versions(remote, part)
-    report(_length(part))
-    client.persist(remote.url, lambda: _transfer(remote, part, client, report), lambda: _length(part))
-
-
-def _forget_other_versions(remote: RemoteFile, part: Path) -> None:
-    """Drop what came from another address, or without a note of its version."""
-    if _read_note(part).get("url") != remote.url:
-        part.unlink(missing_ok=True)
-
-
 def _transfer(remote: RemoteFile, part: Path, client: Client, report: Report) -> None:
-    """Ask for what is missing and append it; an answer with the whole file starts over."""
+    """Request the missing bytes once and append them; start over if the server sends another version."""
     note, start = _read_note(part), _length(part)
     if start and start == note.get("total"):
         return
-    headers = {"Range": f"bytes={start}-", **({"If-Range": note["version"]} if note.get("version") else {})}
-    with client.get(remote.url, headers if start else None) as response:
+    headers = {"Range": f"bytes={start}-", "If-Range": note.get("version") or None} if start else {}
+    with client.get(remote.url, headers) as response:
         total = _total(response, remote)
-        continued = response.status_code == requests.codes.partial_content
-        if start and not (continued and _starts_at(response, start) and total == note.get("total")):
+        if start and not (_starts_at(response, start) and total == note.get("total")):
             report(-start)
             part.unlink(missing_ok=True)
-            if continued or response.status_code != requests.codes.ok:
+            if response.status_code != requests.codes.ok:
                 raise requests.ConnectionError("the server does not continue the file; started over")
             start = 0
         part.parent.mkdir(parents=True, exist_ok=True)
         _check_space(part.parent, total - start)
         if not start:
-            version = response.headers.get("ETag", "") or response.headers.get("Last-Modified", "")
-            with atomic_write(_note(part)) as temporary:
-                known = {"url": remote.url, "version": "" if version.startswith("W/") else version, "total": total}
-                temporary.write_text(json.dumps(known))
+            _write_note(part, remote.url, response, total)
         _append(response, part, total, client, report)
-    if _length(part) != total:
-        raise requests.ConnectionError(f"cut off after {_length(part)} of {total} bytes")
 
 
 def _append(response: requests.Response, part: Path, total: int, client: Client, report: Report) -> None:
@@ -235,22 +210,24 @@ def _append(response: requests.Response, part: Path, total: int, client: Client,
             report(len(chunk))
             if client.stopped.is_set():
                 raise InputError("stopped; what has come is kept, the same command goes on")
+    if _length(part) != total:
+        raise requests.ConnectionError(f"cut off after {_length(part)} of {total} bytes")
 
 
 def _total(response: requests.Response, remote: RemoteFile) -> int:
-    """Return the file's whole size as the server states it; every server of data does."""
+    """Return the size of the whole file as the server states it."""
     _, slash, after = response.headers.get("Content-Range", "").rpartition("/")
     stated = after if slash else response.headers.get("Content-Length", "")
     if not stated.isdigit():
         raise InputError(f"{remote.url}: the server does not say how large the file is; is the address right?")
-    total = int(stated)
-    if remote.size is not None and total != remote.size:
-        raise InputError(f"{remote.url}: the server has {total} bytes where {remote.size} were expected")
-    return total
+    if remote.size not in (None, int(stated)):
+        raise InputError(f"{remote.url}: the server has {stated} bytes where {remote.size} were expected")
+    return int(stated)
 
 
 def _starts_at(response: requests.Response, start: int) -> bool:
-    return response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+    span = response.headers.get("Content-Range", "")
+    return response.status_code == requests.codes.partial_content and span.startswith(f"bytes {start}-")
 
 
 def _check_space(folder: Path, needed: int) -> None:
@@ -270,8 +247,19 @@ def _note(part: Path) -> Path:
     return part.with_suffix(".note")
 
 
+def _write_note(part: Path, url: str, response: requests.Response, total: int) -> None:
+    version = response.headers.get("ETag", "") or response.headers.get("Last-Modified", "")
+    known = {
+        "url": url,
+        "version": "" if version.startswith("W/") else version,
+        "total": total,
+    }  # If-Range: strong only
+    with atomic_write(_note(part)) as temporary:
+        temporary.write_text(json.dumps(known))
+
+
 def _read_note(part: Path) -> dict[str, Any]:
-    """Return what is known of a partial file; nothing if its note is gone or damaged."""
+    """Return what is known of an unfinished file; nothing if its note is missing or damaged."""
     try:
         found = json.loads(_note(part).read_text())
     except (OSError, ValueError):

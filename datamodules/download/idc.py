@@ -1,9 +1,8 @@
-"""Collections of the Imaging Data Commons: which series there are, offline, and the series themselves, checked.
+"""Series of the Imaging Data Commons: listed offline from its index, downloaded from its public bucket, checked.
 
-In: the index that ``idc-index`` is built on (package ``idc-index-data``: a million series with sizes and licences) and
-the commons' public bucket; out: ``<patient>/<series>/<uuid>.dcm``, each series there whole or not at all. The bucket
-is asked directly, file by file: that resumes anywhere and checks each file's size and MD5, where ``idc-index``'s own
-client ends well even if its downloader did not. Nothing is read into memory but the rows asked for.
+The index is the package ``idc-index-data`` (a million series with sizes and licences); only the rows of a collection
+are read. Files are requested from the bucket one by one as ``<patient>/<series>/<uuid>.dcm``: that resumes anywhere
+and checks each size and MD5, where the client of ``idc-index`` succeeds even if its downloader failed.
 """
 
 import functools
@@ -37,7 +36,6 @@ PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # of a fold
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MD5_TAG: Final = re.compile(r'"([0-9a-f]{32})"')  # an ETag with a dash is no MD5
 S3: Final = "{http://s3.amazonaws.com/doc/2006-03-01/}"
-PREAMBLE: Final = 128  # bytes before the letters DICM
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Series:
         return round(self.megabytes * 1e6)
 
     def folder(self, root: Path) -> Path:
-        """Where it lies below ``root``."""
+        """Return its folder below ``root``."""
         return root / self.patient / self.series_uid
 
 
@@ -96,7 +94,7 @@ def list_series(collection: str, modalities: Sequence[str]) -> list[Series]:
 
 @functools.cache
 def _rows(path: Path, collection: str, modalities: tuple[str, ...]) -> list[Series]:
-    """Read the rows of a collection, skipping what others have derived from it."""
+    """Read the rows of a collection, without series that others derived from it."""
     import pyarrow
     from pyarrow import dataset
 
@@ -113,7 +111,7 @@ def _rows(path: Path, collection: str, modalities: tuple[str, ...]) -> list[Seri
 def download_series(
     series: Sequence[Series], root: Path, client: Client, mirror: str | None, workers: int, report: Report
 ) -> None:
-    """Get every series that is not there whole, a few at a time.
+    """Download every series that is not there whole, several at a time.
 
     Args:
         series: what to get.
@@ -121,10 +119,10 @@ def download_series(
         client: of this download.
         mirror: another server with the bucket's layout, instead of the commons' own.
         workers: series at a time.
-        report: told of new bytes.
+        report: called with numbers of new bytes.
 
     Raises:
-        InputError: see :func:`download_one`; the others are stopped, what has come is kept.
+        InputError: see :func:`download_one`; the other transfers are stopped, finished files are kept.
     """
     with ThreadPoolExecutor(workers) as pool:
         tasks = [pool.submit(download_one, one, root, client, mirror, report) for one in series]
@@ -138,7 +136,7 @@ def download_series(
 
 
 def download_one(series: Series, root: Path, client: Client, mirror: str | None, report: Report) -> Path:
-    """Get one series into a hidden folder and give it its name when it is whole.
+    """Download one series into a hidden folder, renamed when it is whole.
 
     Raises:
         InputError: unreachable, or files that are not what the index says.
@@ -179,20 +177,20 @@ def check_whole(series: Series, folder: Path) -> None:
 
 
 def check_dicom(path: Path) -> None:
-    """Prove that a file is DICOM by its first bytes.
+    """Check that a file starts as DICOM does; remove it otherwise.
 
     Raises:
         InputError: it is not.
     """
-    with path.open("rb") as file:
-        start = file.read(PREAMBLE + 4)
-    if start[PREAMBLE:] != b"DICM":
+    from pydicom.misc import is_dicom
+
+    if not is_dicom(path):
         path.unlink()
         raise InputError(f"{path.name} is no DICOM file though its size is right; removed: run the command again")
 
 
 def list_files(series: Series, base: str, client: Client) -> Iterator[RemoteFile]:
-    """Ask the bucket which files a series has; sizes and, where it knows them, checksums.
+    """Yield the files that the bucket lists for a series, with sizes and, where it states them, checksums.
 
     Raises:
         InputError: no listing, or names that no series has.

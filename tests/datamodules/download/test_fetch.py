@@ -205,7 +205,7 @@ def test_an_unencrypted_detour_is_refused(server: Server, monkeypatch: pytest.Mo
 
 
 def test_a_listing_that_never_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_TEXT", 1000)
+    monkeypatch.setattr(module, "MAX_TEXT", 1000)
     server.files["/list"] = os.urandom(2000)
     with pytest.raises(InputError, match="longer than 1000 bytes"):
         Client().text(f"{server.url}/list")

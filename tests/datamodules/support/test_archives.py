@@ -121,7 +121,7 @@ def test_a_bomb_ends_before_it_is_written(kind: str, tmp_path: Path, monkeypatch
 
 
 def test_a_bomb_in_a_tar_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MOST_AT_ONCE", 1 << 16)
+    monkeypatch.setattr(archives, "MAX_READ", 1 << 16)
     header = tarfile.TarInfo("pax")
     header.type, header.size = tarfile.XHDTYPE, 1 << 20
     path = tmp_path / "a.tar"
@@ -215,7 +215,7 @@ def test_damage_is_an_input_error_and_leaves_nothing(
         assert not list(folder.glob(".*.unpacking"))
 
 
-@pytest.mark.parametrize("kind", ["zip", "w", "w:gz"])
+@pytest.mark.parametrize("kind", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
 def test_reading_through_finds_what_unpacking_would(kind: str, tmp_path: Path) -> None:
     path, seen = tmp_path / "a.zip", []
     write_zip(path, FILES) if kind == "zip" else write_tar(path, FILES, kind)
@@ -230,12 +230,12 @@ def test_reading_through_finds_what_unpacking_would(kind: str, tmp_path: Path) -
     assert left(tmp_path) == []
 
 
-def test_reading_through_refuses_what_the_judge_refuses(tmp_path: Path) -> None:
-    def judge(name: str, stream: object) -> None:
+def test_reading_through_refuses_what_the_check_refuses(tmp_path: Path) -> None:
+    def check(name: str, stream: object) -> None:
         raise ValueError("too dark")
 
     with pytest.raises(InputError, match=r"'a/1.png' cannot be used \(too dark\)"):
-        check_archive(write_zip(tmp_path / "a.zip", FILES), judge)
+        check_archive(write_zip(tmp_path / "a.zip", FILES), check)
     with pytest.raises(InputError, match="bomb"):
         check_archive(write_zip(tmp_path / "b.zip", {"a": bytes(2000)}), limits=Limits(small_bytes=100, ratio=2))
 
