@@ -139,10 +139,8 @@ def read_dicom_folder(folder: Path, series_uid: str | None = None) -> CT:
     if len(series) != 1:
         others = sorted({slices[0].text("Modality") or "none" for slices in found.series.values()} - {"CT"})
         beside = f" (other modalities: {', '.join(others)})" if others else ""
-        raise InputError(
-            f"{folder} holds {len(series)} CT series{beside}; give the folder of exactly one, or its uid: "
-            f"{_listed(series)}"
-        )
+        wanted = "give the folder of exactly one, or its uid"
+        raise InputError(f"{folder} holds {len(series)} CT series{beside}; {wanted}: {_listed(series)}")
     return read_slices(next(iter(series.values())))
 
 
@@ -243,7 +241,7 @@ def _sorted_by_position(images: Sequence[Slice]) -> tuple[list[Slice], Floats]:
 def _geometry(images: Sequence[Slice], places: Floats, what: str) -> tuple[Floats, Floats]:
     """Return origin and steps, (z, y, x), of slices in order."""
     if len(images) < 2:
-        raise InputError(f"{what}: all its slices lie at one position: not a volume")
+        raise InputError(f"{what}: all its slices lie at one position")
     gaps = np.diff(places)
     step = float(np.median(gaps))
     if (gaps > 1.5 * step).any():

@@ -74,8 +74,9 @@ def read_numpy(path: Path, spacing: Triple = (1.0, 1.0, 1.0)) -> CT:
     try:
         content = np.load(path, allow_pickle=False)
         if not isinstance(values := content, np.ndarray):
-            values, mm = content["volume"], np.asarray(content["spacing"], dtype=np.float64)
-            spacing = tuple(mm.reshape(3).tolist())
+            values = content["volume"]
+            mm, row, column = np.asarray(content["spacing"], dtype=np.float64).tolist()
+            spacing = (mm, row, column)
             z = np.asarray(content["z"], dtype=np.float64).reshape(len(values), 1) if "z" in content else None
     except BROKEN as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error

@@ -13,6 +13,7 @@ from medrepro.datamodules.support.errors import InputError
 from tests.datamodules._ct_series import write_ct
 
 nifti: Any = nibabel.Nifti1Image
+cifti: Any = nibabel.cifti2
 
 
 def scan() -> np.ndarray:
@@ -95,10 +96,8 @@ def test_errors(tmp_path: Path) -> None:
     np.save(tmp_path / "unit.npy", np.random.default_rng(0).random((4, 4, 4)))
     with pytest.raises(InputError, match="not HU"):
         read_ct(tmp_path / "unit.npy")
-    image = nibabel.Cifti2Image(
-        np.zeros((1, 2)), (nibabel.cifti2.ScalarAxis(["a"]), nibabel.cifti2.SeriesAxis(0, 1, 2))
-    )
-    image.to_filename(tmp_path / "a.dscalar.nii")
+    axes = (cifti.ScalarAxis(["a"]), cifti.SeriesAxis(0, 1, 2))
+    cifti.Cifti2Image(np.zeros((1, 2)), axes).to_filename(tmp_path / "a.dscalar.nii")
     with pytest.raises(InputError, match="a.dscalar.nii cannot be read as NIfTI"):
         read_ct(tmp_path / "a.dscalar.nii")
     (tmp_path / "b.npz").write_bytes(b"PK nothing")
