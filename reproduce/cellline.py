@@ -33,13 +33,12 @@ def classes() -> tuple[type, type]:
 def execute(cell: "Cell", report: Callable[[float, str], None], stop: Callable[[], bool]) -> "Outcome | None":
     """Run one cell: count, derive from other cells, do without a network, or train."""
     from medrepro.reproduce.papers.cellline import compute, derived
-    from medrepro.reproduce.papers.cellline import compute as baselines
 
     kind = cell.config["train"].get("derived", "")
     if kind == "counts":
         return derived.count_images(cell)
     if "baseline" in cell.config["train"]:
-        return baselines.execute_baseline(cell)
+        return compute.execute_baseline(cell)
     return (derived.execute_derived if kind else compute.execute_trained)(cell, report, stop)
 
 

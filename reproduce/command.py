@@ -256,10 +256,7 @@ def main(paper: Paper, args: list[str] | None = None) -> int:
         print(f"reproduce/{paper.key}.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print(
-            STOPPED,
-            file=sys.stderr,
-        )
+        print(STOPPED, file=sys.stderr)
         raise SystemExit(130) from None
     return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from medrepro.reproduce.evaluation.results import Result, read_result
-from medrepro.reproduce.papers.cellline.derived import base_cells
+from medrepro.reproduce.papers.cellline.bases import base_cells
 from medrepro.reproduce.papers.segradcam.paper import base_of
 from medrepro.reproduce.plan.cell import UNCONVERTED, Cell
 from medrepro.reproduce.printed.load import KEYS

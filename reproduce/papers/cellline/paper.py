@@ -170,3 +170,15 @@ def cell(options: Options, table: str, recipe: Recipe, seed: int, fold: int, wei
         command=options.command,
         runtime=options.runtime,
     )
+
+
+LINES = {  # rows of Tables 1, 8 and 9 in the order of the classes
+    "colo-704": "COLO-704",
+    "colo-704-cddp": "COLO-704rCDDP1000",
+    "efo-21": "EFO-21",
+    "efo-21-cddp": "EFO-21rCDDP2000",
+    "efo-27": "EFO-27",
+    "efo-27-cddp": "EFO-27rCDDP2000",
+    "ukf-nb-3": "UKF-NB-3",
+    "ukf-nb-3-oxali": "UKF-NB-3rOXALI4000",
+}

@@ -8,7 +8,7 @@ results in a supplement whose numbers are not in its text, so nothing stands bes
 from dataclasses import replace
 from typing import Any
 
-from medrepro.reproduce.papers.cellline.derived import derive
+from medrepro.reproduce.papers.cellline.bases import derive
 from medrepro.reproduce.papers.cellline.paper import EMBEDDED, FOLDS, PRESETS, Recipe, Start, cell, seeds
 from medrepro.reproduce.papers.cellline.tables import COLUMNS, best_start, job, strategy_five, trained_job
 from medrepro.reproduce.plan.options import Options

@@ -1,17 +1,13 @@
-"""The cellline paper's tables, figures and tuning studies as declarations: cells, columns, claims.
-
-In: options and the ImageNet weights given, if any; out: a :class:`~medrepro.reproduce.command.Job`. The paper's
-numbers come
-from ``reproduce/papers/cellline/printed.yaml``.
-"""
+"""Declare the cellline paper's tables, figures and tuning studies: cells, columns, claims."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from medrepro.reproduce.papers.cellline import compute as baselines
-from medrepro.reproduce.papers.cellline.derived import derive
+from medrepro.reproduce.papers.cellline import baselines
+from medrepro.reproduce.papers.cellline.bases import derive
 from medrepro.reproduce.papers.cellline.paper import (
     EMBEDDED,
+    LINES,
     STRATEGIES,
     Recipe,
     Start,
@@ -39,17 +35,6 @@ COLUMNS = (
     Column("calibration/ece-scaled", "ECE, scaled", digits=2),
 )
 """Of every table that trains: F1 with its interval over flasks, AUC, mean confidence, calibration error."""
-
-LINES = {  # rows of Tables 1, 8 and 9 in the order of the classes
-    "colo-704": "COLO-704",
-    "colo-704-cddp": "COLO-704rCDDP1000",
-    "efo-21": "EFO-21",
-    "efo-21-cddp": "EFO-21rCDDP2000",
-    "efo-27": "EFO-27",
-    "efo-27-cddp": "EFO-27rCDDP2000",
-    "ukf-nb-3": "UKF-NB-3",
-    "ukf-nb-3-oxali": "UKF-NB-3rOXALI4000",
-}
 
 
 def best_start(weights: str) -> Start:

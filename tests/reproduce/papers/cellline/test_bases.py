@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from medrepro.reproduce.papers.cellline.derived import base_cells, derive
+from medrepro.reproduce.papers.cellline.bases import base_cells, derive
 from medrepro.reproduce.plan.cell import Cell
 
 CELL = Cell(
