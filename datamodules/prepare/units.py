@@ -1,17 +1,14 @@
-"""Prepared data on their way to disk: one part a series, then the arrays, then the card.
+"""Write a prepared folder: the units that were read, then the arrays in order, then the card.
 
-In: units of work (:class:`Unit`) and the folder; out: the files of :mod:`medrepro.datamodules.prepare.format`. A part
-is written whole
-or not at all, and a run that was killed goes on from its parts: the bytes at the end are the same.
+A run that was killed goes on from the units that it had read, and the bytes at the end are the same.
 """
 
 import functools
 import hashlib
 import json
 import shutil
-import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from medrepro.datamodules.prepare.format import CARD, IMAGES, MASKS, PARTS, SERIES, TABLE
-from medrepro.datamodules.support.cache import atomic_write, writable_folder
+from medrepro.datamodules.support.array_store import ArrayStore
+from medrepro.datamodules.support.cache import atomic_write, check_space, writable_folder
 from medrepro.datamodules.support.errors import InputError
 from medrepro.datamodules.support.processes import each
 from medrepro.datamodules.support.progress import reporter
@@ -32,7 +30,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """What one unit gives.
+    """Images that were cut out of one unit.
 
     Attributes:
         images: int16 HU ``(n, *spatial)``; none is fine.
@@ -49,14 +47,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Unit(ABC):
-    """One series and what is to be cut out of it; :meth:`read` runs in a worker.
+    """One series and the crops to take from it; :meth:`read` runs in a worker.
 
     Attributes:
         key: series uid, or the name of a file; unique.
-        patient_id: whose.
+        patient_id: the patient.
         files: everything that it is read from.
         root: the source's folder.
-        expected: how many images it will give, about.
+        expected: approximate number of its images.
     """
 
     key: str
@@ -75,7 +73,7 @@ class Unit(ABC):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Names, sizes and times of the files: changed files are read anew."""
+        """Names, sizes and times of the files: changed files are read again."""
         digest = hashlib.sha256(self.key.encode())
         for file in self.files:
             state = file.stat()
@@ -111,29 +109,43 @@ class Plan:
 
 
 def prepare_parts(plan: Plan, out: Path, workers: int, strict: bool, quiet: bool) -> list[tuple[str, str]]:
-    """Read every unit that has no part yet; returns (unit, reason) of those that cannot be read.
+    """Read every unit that is not in the store yet; returns (unit, reason) of those that cannot be read.
 
     Raises:
         InputError: no room, ``out`` holds something else, a bad unit under ``strict``, or no unit at all can be read.
     """
-    parts = _opened(plan, out)
-    todo = [unit for unit in plan.units if not _whole(_part_path(parts, unit))]
-    for unit in todo:
-        _part_path(parts, unit).unlink(missing_ok=True)  # damaged
-    done = len(plan.units) - len(todo)
+    store = _store(plan, _opened(plan, out))
+    read = {entry.key for entry in store.entries}
+    todo = [unit for unit in plan.units if unit.fingerprint not in read]
     bad = list(plan.unusable)
     if strict and bad:
         _stop(bad[0], out)
-    work = functools.partial(_prepare, parts=parts)
-    with reporter(f"preparing {plan.name}", len(plan.units), done, quiet) as report:
-        for unit, reason in each(work, todo, workers):
+    with reporter(f"preparing {plan.name}", len(plan.units), len(plan.units) - len(todo), quiet) as report:
+        for unit, part in each(_read, todo, workers):
             report()
-            if reason:
-                bad.append((unit.key, reason))
-                if strict:
-                    _stop(bad[-1], out)
+            if isinstance(part, Part):
+                facts = {"rows": part.rows, "about": part.about}
+                store.append(unit.fingerprint, facts, images=part.images, masks=np.packbits(part.masks, axis=-1))
+                continue
+            bad.append((unit.key, part))
+            if strict:
+                _stop(bad[-1], out)
     order = {unit.key: number for number, unit in enumerate(plan.units)}
     return sorted(bad, key=lambda pair: (order.get(pair[0], -1), pair[0]))
+
+
+def _store(plan: Plan, parts: Path) -> ArrayStore:
+    """Return the store of the units that were read, in the order of reading; named by their fingerprints."""
+    masks = (*plan.shape[:-1], (plan.shape[-1] + 7) // 8)
+    return ArrayStore(parts, {"name": plan.name}, {"images": (np.int16, plan.shape), "masks": (np.uint8, masks)})
+
+
+def _read(unit: Unit) -> Part | str:
+    """Read a unit; returns the reason if it cannot be read."""
+    try:
+        return unit.read()
+    except (InputError, FileNotFoundError) as error:
+        return " ".join(str(error).split()).replace(f"{unit.root}/", "").removeprefix(f"series {unit.key}: ")
 
 
 def _stop(bad: tuple[str, str], out: Path) -> None:
@@ -154,44 +166,12 @@ def _opened(plan: Plan, out: Path) -> Path:
         raise InputError(f"{out} is not empty and no prepared folder; choose another --out")
     elif out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; --out names a folder")
-    _check_space(plan, out)
+    needed = 2 * sum(unit.expected for unit in plan.units) * int(np.prod(plan.shape)) * 3  # parts, then the arrays
+    check_space(out, needed, plan.name, "free space or choose another --out")
     writable_folder(parts, "--out")
     with atomic_write(parts / PLAN) as temporary:
         temporary.write_text(said, encoding="utf-8")
     return parts
-
-
-def _check_space(plan: Plan, out: Path) -> None:
-    needed = 2 * sum(unit.expected for unit in plan.units) * int(np.prod(plan.shape)) * 3  # parts, then the arrays
-    place = next(folder for folder in (out, *out.resolve().parents) if folder.exists())
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise InputError(f"{out} needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} MB are free; choose another --out")
-
-
-def _part_path(parts: Path, unit: Unit) -> Path:
-    return parts / f"{unit.fingerprint[:32]}.npz"
-
-
-def _whole(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
-def _prepare(unit: Unit, parts: Path) -> str:
-    """Read a unit and write its part; returns why it cannot be read, or nothing."""
-    try:
-        part = unit.read()
-    except (InputError, FileNotFoundError) as error:
-        return " ".join(str(error).split()).replace(f"{unit.root}/", "").removeprefix(f"series {unit.key}: ")
-    with atomic_write(_part_path(parts, unit)) as temporary, temporary.open("wb") as file:
-        rows, about = (np.array(json.dumps(value)) for value in (part.rows, part.about))
-        masks = np.packbits(part.masks, axis=-1)
-        np.savez(file, allow_pickle=False, images=part.images, masks=masks, rows=rows, about=about)
-    return ""
 
 
 @dataclass(frozen=True)
@@ -210,14 +190,15 @@ def assemble(plan: Plan, out: Path, bad: Sequence[tuple[str, str]]) -> Assembled
         InputError: no image came out of any unit.
     """
     parts = out / PARTS
-    whole = [unit for unit in plan.units if _part_path(parts, unit).is_file()]
+    store = _store(plan, parts)
+    read = {entry.key: entry for entry in store.entries}
+    whole = [(unit, read[unit.fingerprint]) for unit in plan.units if unit.fingerprint in read]
     rows: list[Row] = []
     series: list[Row] = []
-    for unit in whole:
-        with np.load(_part_path(parts, unit), allow_pickle=False) as part:
-            of_unit, about = json.loads(str(part["rows"])), json.loads(str(part["about"]))
-        rows += [{"series": unit.key, **row} for row in of_unit]
-        series.append({"series": unit.key, "patient_id": unit.patient_id, "images": len(of_unit), "reason": ""} | about)
+    for unit, entry in whole:
+        rows += [{"series": unit.key, **row} for row in entry.facts["rows"]]
+        about = {"series": unit.key, "patient_id": unit.patient_id, "images": len(entry.facts["rows"]), "reason": ""}
+        series.append(about | entry.facts["about"])
     series += [{"series": key, "patient_id": "", "images": 0, "reason": reason} for key, reason in bad]
     if not rows:
         shutil.rmtree(parts)
@@ -226,7 +207,8 @@ def assemble(plan: Plan, out: Path, bad: Sequence[tuple[str, str]]) -> Assembled
         reason = f"; the first: {bad[0][0]}: {bad[0][1]}" if bad else ""
         raise InputError(f"no image could be prepared from {len(plan.units)} series{reason}")
     for name in (IMAGES, MASKS):
-        _write_array(out / name, len(rows), _arrays(parts, whole, name.removesuffix(".npy")))
+        array = store.array(name.removesuffix(".npy"))
+        _write_array(out / name, (len(rows), *array.shape[1:]), (array[entry.rows] for _, entry in whole))
     table = pd.DataFrame(rows)
     for name, frame in ((TABLE, table), (SERIES, pd.DataFrame(series))):
         with atomic_write(out / name) as temporary:
@@ -234,23 +216,14 @@ def assemble(plan: Plan, out: Path, bad: Sequence[tuple[str, str]]) -> Assembled
     return Assembled(len(rows), int(table["patient_id"].nunique()), len(whole))
 
 
-def _arrays(parts: Path, units: Sequence[Unit], name: str) -> Callable[[], Iterator[npt.NDArray[Any]]]:
-    def read() -> Iterator[npt.NDArray[Any]]:
-        for unit in units:
-            with np.load(_part_path(parts, unit), allow_pickle=False) as part:
-                yield part[name]
-
-    return read
-
-
-def _write_array(path: Path, count: int, read: Callable[[], Iterator[npt.NDArray[Any]]]) -> None:
+def _write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[npt.NDArray[Any]]) -> None:
     """Write one array from pieces that need not fit into memory; by plain writes, so that a full disk is an error."""
-    first = next(read())
-    header = {"descr": first.dtype.str, "fortran_order": False, "shape": (count, *first.shape[1:])}
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for piece in read():
-            file.write(np.ascontiguousarray(piece).tobytes())
+        for number, piece in enumerate(pieces):
+            if not number:
+                header = {"descr": piece.dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(piece.tobytes())
 
 
 def finish(out: Path, card: Row, readable: str) -> None:

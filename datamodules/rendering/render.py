@@ -1,13 +1,12 @@
 """A CT volume for a nodule whose annotations are real and whose intensities are not.
 
-In: a row of :func:`medrepro.datamodules.lidc.nodules.nodules` (or a nodule's id) and a seed; out: int16 HU and the
-nodule's mask.
 Real: shape, size, the ratings that say how tissue looks, slice thickness and spacing of its scan. Rendered: every
 HU. The same (nodule, seed) gives the same bytes in any process and any order. What each part does, and how it was
 checked against real CT, is in ``docs/rendering.md``.
 """
 
 import hashlib
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from medrepro.datamodules.rendering.nodule import Appearance, place_nodule
 from medrepro.datamodules.rendering.scanner import scan
 from medrepro.datamodules.support.errors import InputError
 
-RENDER_VERSION = 1  # raise it whenever a rendered byte changes: older caches are then made anew
+RENDER_VERSION = 1  # raise it whenever a rendered byte changes: older caches are then made again
 MAX_SIZE = 256
 
 
@@ -31,6 +30,41 @@ def check_grid(size: int, spacing: float) -> None:
         raise InputError(f"size is {size} voxels; the renderer makes 8 to {MAX_SIZE} a side")
     if not 0.25 <= spacing <= 4.0:
         raise InputError(f"spacing is {spacing} mm; the renderer takes 0.25 to 4 mm")
+
+
+class Nodule(NamedTuple):
+    """Everything of a nodule that its rendering depends on.
+
+    Attributes:
+        appearance: its id, ratings and scan thickness.
+        mask: bool (D, H, W) in the scan's grid.
+        spacing: voxels of that grid in mm (z, y, x).
+    """
+
+    appearance: Appearance
+    mask: NDArray[np.bool_]
+    spacing: tuple[float, float, float]
+
+
+class Rendering(NamedTuple):
+    """Planes of one rendered nodule.
+
+    Attributes:
+        planes: (P,) their indices along z.
+        images: int16 (P, H, W) in HU.
+        masks: bool (P, H, W).
+    """
+
+    planes: NDArray[np.int64]
+    images: NDArray[np.int16]
+    masks: NDArray[np.bool_]
+
+
+def render_planes(nodule: Nodule, size: int, spacing: float, seed: int, mask_only: bool) -> Rendering:
+    """Render a nodule; with ``mask_only`` keep only the planes (z) that it touches. Other arguments as below."""
+    volume, mask = render_mask(*nodule, size, spacing, seed)
+    planes = np.flatnonzero(mask.any(axis=(1, 2))) if mask_only else np.arange(size)
+    return Rendering(planes, volume[planes], mask[planes])
 
 
 def render_mask(

@@ -1,38 +1,48 @@
-"""How far a long job is, on stderr: a bar on a terminal, a line every tenth elsewhere.
+"""Report the progress of a long job on stderr: a bar on a terminal, a line every tenth elsewhere."""
 
-In: a label and a total; out: a function to call after each step.
-"""
-
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 
 @contextmanager
-def reporter(label: str, total: int, done: int = 0, quiet: bool = False) -> Iterator[Callable[[], None]]:
-    """Yield a function that counts one step on.
+def reporter(
+    label: str, total: int, done: int = 0, quiet: bool = False, in_bytes: bool = False
+) -> Iterator[Callable[..., None]]:
+    """Yield a function that counts steps, one per call or as many as its argument says; threads may share it.
 
     Args:
-        label: what is being done.
-        total: steps in all.
+        label: name of the job.
+        total: number of steps.
         done: steps that an earlier run has made.
-        quiet: say nothing.
+        quiet: print nothing.
+        in_bytes: the steps are bytes.
     """
-    console = Console(stderr=True, quiet=quiet)
+    console, lock, finished = Console(stderr=True, quiet=quiet), threading.Lock(), done
     if console.is_terminal:
-        columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console) as bar:
+        counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
+        with Progress(TextColumn(label), BarColumn(), *counts, TimeRemainingColumn(), console=console) as bar:
             task = bar.add_task(label, total=total, completed=done)
-            yield lambda: bar.advance(task)
+            yield lambda steps=1: bar.advance(task, steps)
         return
-    finished = done
 
-    def report() -> None:
+    def report(steps: int = 1) -> None:
         nonlocal finished
-        finished += 1
-        if finished * 10 // total > (finished - 1) * 10 // total:
-            console.print(f"{label}: {finished}/{total}", highlight=False)
+        with lock:
+            before, finished = finished, finished + steps
+            if finished * 10 // max(total, 1) > before * 10 // max(total, 1):
+                text = f"{finished / 1e6:.0f} of {total / 1e6:.0f} MB" if in_bytes else f"{finished}/{total}"
+                console.print(f"{label}: {text}", highlight=False, soft_wrap=True)
 
     yield report

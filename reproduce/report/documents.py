@@ -10,12 +10,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 from medrepro.datamodules.support.cache import atomic_write
+from medrepro.datamodules.support.processes import each
 from medrepro.reproduce.evaluation.collect import RESULTS
 from medrepro.reproduce.plan.identity import ROOT
 from medrepro.reproduce.plan.options import Options
@@ -43,8 +42,11 @@ def rendered(text: str, filled: Mapping[Wanted, str]) -> str:
 def tables(texts: Iterable[str]) -> dict[Wanted, str]:
     """Return what fills the blocks of all texts, each once, on all cores: a bootstrap takes seconds."""
     wanted = list(dict.fromkeys(_wanted(match) for text in texts for match in BLOCK.finditer(text)))
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        return dict(zip(wanted, pool.map(table, *zip(*wanted, strict=True)), strict=True))
+    return dict(each(_table, wanted, os.cpu_count() or 1, setting="other programs running"))
+
+
+def _table(wanted: Wanted) -> str:
+    return table(*wanted)
 
 
 def _wanted(match: re.Match[str]) -> Wanted:

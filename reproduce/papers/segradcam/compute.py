@@ -22,7 +22,8 @@ from medrepro.datamodules.features.handcrafted import FAMILIES
 from medrepro.datamodules.lidc.cohorts import luna16_nodules, population
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
 from medrepro.datamodules.splits import group_kfold
-from medrepro.datamodules.support.cache import atomic_write, cache_root
+from medrepro.datamodules.support.array_store import kept_frame
+from medrepro.datamodules.support.cache import cache_root
 from medrepro.datamodules.support.errors import InputError
 from medrepro.lightning_modules.segradcam import SEGradCAMModule
 from medrepro.reproduce.papers.segradcam.explained import explain_cell
@@ -185,7 +186,7 @@ def baselines(data: SEGradCAMDataModule, folds: int, seed: int) -> dict[str, np.
 
 
 def kept_features(data: SEGradCAMDataModule, families: Sequence[str], cache_dir: str | None = None) -> pd.DataFrame:
-    """Return :meth:`SEGradCAMDataModule.handcrafted` of ``families``, one row a record of ``data``, which is set up.
+    """Return :meth:`SEGradCAMDataModule.handcrafted` of ``families``, one row per record of ``data``, which is set up.
 
     Raises:
         InputError: the data carry no masks, or the cache cannot be written.
@@ -195,20 +196,4 @@ def kept_features(data: SEGradCAMDataModule, families: Sequence[str], cache_dir:
 
 def _family(data: SEGradCAMDataModule, family: str, folder: Path) -> pd.DataFrame:
     name = hashlib.sha256(f"{data.records.sha256} {family} {code_sha256(KEY)}".encode()).hexdigest()
-    path = folder / f"{family}-{name[:16]}.parquet"
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{path}.lock"):
-        found = _read(path)
-        if found is None:
-            found = data.handcrafted([family])
-            with atomic_write(path) as temporary:
-                found.to_parquet(temporary)
-    return found
-
-
-def _read(path: Path) -> pd.DataFrame | None:
-    """Return an entry if it is there and whole."""
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError):  # a damaged file is an ArrowInvalid, which is a ValueError
-        return None
+    return kept_frame(folder / f"{family}-{name[:16]}.npz", lambda: data.handcrafted([family]))

@@ -92,13 +92,13 @@ def test_slices_are_planes_of_the_volumes(folder: Path) -> None:
 def test_second_call_renders_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = short_selection(2)
     first = nodule_slices(table, cache_dir=folder, workers=1)
-    monkeypatch.setattr(lidc_cache, "render_tasks", None)
+    monkeypatch.setattr(lidc_cache, "each", None)
     again = nodule_slices(table, cache_dir=folder, workers=1)
     assert again.sha256 == first.sha256
     pd.testing.assert_frame_equal(again.table, first.table)
 
 
-@pytest.mark.parametrize("file", ["images.i16", "masks.bits", "ledger.jsonl"])
+@pytest.mark.parametrize("file", ["images.raw", "masks.raw", "ledger.jsonl"])
 @pytest.mark.parametrize("harm", ["cut", "flip", "grow", "empty"])
 def test_damaged_cache_is_finished_to_the_same_bytes(
     folder: Path, file: str, harm: str, caplog: pytest.LogCaptureFixture
@@ -119,13 +119,13 @@ def test_damaged_cache_is_finished_to_the_same_bytes(
     assert ("is damaged" in caplog.text) or harm in {"grow", "empty"}
 
 
-def test_cache_of_another_version_is_rendered_anew(folder: Path) -> None:
+def test_cache_of_another_version_is_rendered_again(folder: Path) -> None:
     table = short_selection(2)
     first = rendered_volumes(table, 16, 2.0, 0, cache_dir=folder, workers=1)
     volumes = first.volumes.copy()
     store = store_folder(folder)
     (store / "header.json").write_text('{"version": 0}')
-    (store / "images.i16").write_bytes(bytes(2 * volumes.size))
+    (store / "images.raw").write_bytes(bytes(2 * volumes.size))
     again = rendered_volumes(table, 16, 2.0, 0, cache_dir=folder, workers=1)
     np.testing.assert_array_equal(again.volumes, volumes)
 
@@ -193,7 +193,7 @@ def test_selection_must_be_one(folder: Path) -> None:
 
 def test_full_disk_is_said_before_rendering(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "medrepro.datamodules.lidc.rendered.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})
+        "medrepro.datamodules.support.cache.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})
     )
     with pytest.raises(InputError, match="rendering needs 1 MB .* 0 MB are free; free space or choose"):
         rendered_volumes(short_selection(1), 64, 1.0, 0, cache_dir=folder)

@@ -107,12 +107,12 @@ def test_killed_and_run_again_gives_the_same_bytes(source: Path, prepared: Path,
     ]
     process = subprocess.Popen([*command, "--size", "32", "--quiet", "--workers", "1"])
     deadline = time.monotonic() + 120
-    while not list(out.glob(".parts/[!.]*.npz")) and time.monotonic() < deadline:
+    ledger = out / ".parts" / "ledger.jsonl"
+    while not (ledger.exists() and ledger.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    parts = len(list(out.glob(".parts/[!.]*.npz")))
-    assert 1 <= parts < COUNT
+    assert 1 <= len(ledger.read_bytes().splitlines()) < COUNT
     with pytest.raises(InputError, match="half prepared; run the same"):
         open_prepared(out)
     assert is_prepared(out)
@@ -132,8 +132,8 @@ def test_killed_while_the_arrays_are_written(
             run(source, tmp_path / "out")
     assert caught.value.code == 130
     assert (tmp_path / "out" / "images.npy").exists()
-    part = next((tmp_path / "out" / ".parts").glob("*.npz"))
-    part.write_bytes(part.read_bytes()[:-2000])  # a part damaged meanwhile is made anew
+    images = tmp_path / "out" / ".parts" / "images.raw"
+    images.write_bytes(images.read_bytes()[:-2000])  # a unit damaged meanwhile is read again
     assert run(source, tmp_path / "out") == 0
     assert tree_bytes(tmp_path / "out") == tree_bytes(prepared)
 
@@ -257,7 +257,7 @@ def test_changed_files_and_half_prepared_folders(tmp_path: Path, capsys: pytest.
 
 def test_no_space(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     monkeypatch.setattr(
-        "medrepro.datamodules.prepare.units.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})()
+        "medrepro.datamodules.support.cache.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000})()
     )
-    assert "are free; choose another --out" in refused(capsys, lambda: run(source, tmp_path / "out"))
+    assert "are free; free space or choose another --out" in refused(capsys, lambda: run(source, tmp_path / "out"))
     assert not (tmp_path / "out").exists()

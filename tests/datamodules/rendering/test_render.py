@@ -11,7 +11,7 @@ from scipy import ndimage
 from medrepro.datamodules.lidc.nodules import consensus_mask, nodules, render
 from medrepro.datamodules.lidc.rendered import nodule_slices, rendered_volumes
 from medrepro.datamodules.rendering.nodule import Appearance
-from medrepro.datamodules.rendering.render import case_key, render_mask
+from medrepro.datamodules.rendering.render import Nodule, case_key, render_mask, render_planes
 from medrepro.datamodules.support.errors import InputError
 from tests.datamodules._background import auc_interval, background_statistics, central_statistics
 from tests.datamodules._lidc_cache import cache_folder, decided_nodules, rows, short_selection
@@ -162,6 +162,15 @@ def test_nothing_is_empty_or_cut_off() -> None:
         assert mask.any()
         extent = np.array(native.mask.shape) * native.spacing
         assert mask.sum() > 0.4 * row.volume_mm3 or extent.max() > 60
+
+
+def test_planes_of_the_nodule_only() -> None:
+    nodule = Nodule(PLAIN, np.ones((3, 5, 5), dtype=bool), (1.0, 1.0, 1.0))
+    whole, cut = (render_planes(nodule, 12, 1.0, 0, mask_only) for mask_only in (False, True))
+    assert whole.planes.tolist() == list(range(12))
+    assert 3 <= len(cut.planes) <= 4
+    np.testing.assert_array_equal(cut.images, whole.images[cut.planes])
+    assert cut.masks.any(axis=(1, 2)).all()
 
 
 def test_case_keys_differ() -> None:

@@ -1,12 +1,15 @@
 """A file is there whole or not at all, and an unwritable folder is named."""
 
 import errno
+import logging
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from medrepro.datamodules.support.cache import atomic_write, cache_root, writable_folder
+from medrepro.datamodules.support.cache import atomic_write, cache_root, check_space, locked, writable_folder
 from medrepro.datamodules.support.errors import InputError
 
 
@@ -48,3 +51,33 @@ def test_cache_root_prefers_argument_then_environment(tmp_path: Path, monkeypatc
     monkeypatch.setenv("MEDREPRO_CACHE", str(tmp_path / "env"))
     assert cache_root(tmp_path / "arg") == tmp_path / "arg"
     assert cache_root(None) == tmp_path / "env"
+
+
+def test_a_locked_folder_is_waited_for_or_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medrepro.datamodules.support.cache._WAIT_S", 0.05)
+    held, done = threading.Event(), []
+
+    def hold() -> None:
+        with locked(tmp_path / "deep" / "folder"):
+            held.set()
+            time.sleep(0.3)
+            done.append(True)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    with pytest.raises(InputError, match="busy here"), locked(tmp_path / "deep" / "folder", busy="busy here"):
+        pass
+    with caplog.at_level(logging.WARNING), locked(tmp_path / "deep" / "folder"):
+        assert done == [True]
+    assert "another process is working on" in caplog.text
+    thread.join()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == [".folder.lock"]
+
+
+def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
+    check_space(tmp_path / "not" / "there", 1, "rendering", "free space")
+    with pytest.raises(InputError, match=r"rendering needs 1000000000000 MB in .*not.there, \d+ MB are free; go away"):
+        check_space(tmp_path / "not" / "there", 10**18, "rendering", "go away")
