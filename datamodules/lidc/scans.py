@@ -114,8 +114,7 @@ def scan_cubes(
         FileNotFoundError: there is no such folder, or none of the scans in it.
         InputError: a file cannot be read, a scan is resampled or incomplete, or there are too few nodules.
     """
-    metaimages = metaimage_scans(existing_folder(root, "--data-root"))
-    found = metaimages if metaimages.files else dicom_scans(root)
+    found = _known_scans(existing_folder(root, "--data-root"))
     if found.unreadable:
         file, reason = found.unreadable[0]
         raise InputError(f"{root}: {len(found.unreadable)} files cannot be read, such as {file}: {reason}")
@@ -130,6 +129,16 @@ def scan_cubes(
     if len(cubes) < MIN_NODULES:
         raise InputError(f"{root}: only {len(cubes)} nodules found, too few to train on; add scans")
     return np.stack(list(cubes.values())), np.array(list(cubes), dtype=np.int64)
+
+
+def _known_scans(root: Path) -> KnownScans:
+    found = metaimage_scans(root)
+    if found.files:
+        return found
+    try:
+        return dicom_scans(root)
+    except InputError:  # no DICOM file at all: none of the scans is there
+        return found
 
 
 def _cubes(

@@ -78,7 +78,9 @@ def test_errors(tmp_path: Path) -> None:
     (uid, other) = small_scans(2)
     with pytest.raises(FileNotFoundError, match="--data-root names the folder"):
         scan_cubes(tmp_path / "nothing", table_of([uid]), 8, 1.0)
-    with pytest.raises(InputError, match="none of its 0 files is DICOM; give the folder of the downloaded series"):
+    with pytest.raises(
+        FileNotFoundError, match=r"none of the 1 LIDC-IDRI scans is there \(0 CT series found\); download"
+    ):
         scan_cubes(tmp_path, table_of([uid]), 8, 1.0)
     write_dicom(tmp_path, uid)
     with pytest.raises(FileNotFoundError, match=r"none of the 1 LIDC-IDRI scans is there \(1 CT series found\)"):
