@@ -9,23 +9,18 @@ import datetime
 import json
 import shutil
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import filelock
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from medrepro.datamodules.download.catalogue import Dataset, find
 from medrepro.datamodules.download.fetch import Client, RemoteFile, Report, fault, fetch, md5_of
 from medrepro.datamodules.download.idc import check_whole, download_series, index_version
 from medrepro.datamodules.support.archives import extract
-from medrepro.datamodules.support.cache import atomic_write, writable_folder
+from medrepro.datamodules.support.cache import atomic_write, locked, writable_folder
 from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import InputError
+from medrepro.datamodules.support.progress import reporter
 
 PROGRAM = "python -m medrepro.datamodules.download"
 CARD = "download.json"
@@ -74,7 +69,7 @@ def run(chosen: argparse.Namespace) -> int:
         return 0
     folder = chosen.out / dataset.name
     writable_folder(chosen.out, "--out")
-    with _alone(chosen.out / f".{dataset.name}.lock"):
+    with locked(folder, f"another process downloads the same data set to {folder}; wait for it to end"):
         if is_whole(dataset, folder):
             print(f"{folder} is there and whole")
         else:
@@ -115,20 +110,6 @@ def _size(dataset: Dataset) -> str:
     return f"{dataset.bound} {f'{amount / 1e3:.1f} GB' if amount >= 1000 else f'{amount:.1f} MB'}".strip()
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock of one data set's folder."""
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise InputError(f"another process downloads the same data set ({path}); wait for it to end") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _agree(dataset: Dataset, folder: Path, yes: bool) -> None:
     """Print licence and size and ask for agreement.
 
@@ -162,7 +143,7 @@ def _on_disk(dataset: Dataset, folder: Path) -> int:
 def get(dataset: Dataset, folder: Path, chosen: argparse.Namespace) -> None:
     """Download what is missing, check it, and write ``download.json`` last."""
     client = Client()
-    with _progress(dataset) as report:
+    with reporter(dataset.name, dataset.about_bytes, in_bytes=True) as report:
         if dataset.series:
             download_series(dataset.series, folder, client, chosen.mirror, chosen.workers, report)
             got: list[dict[str, Any]] = [{"source": index_version(), "series": len(dataset.series)}]
@@ -233,27 +214,6 @@ def _file_wrong(dataset: Dataset, folder: Path) -> str | None:
         if fault(path, file):
             return f"{file.name} has changed since it was downloaded"
     return None
-
-
-@contextmanager
-def _progress(dataset: Dataset) -> Iterator[Report]:
-    """Yield a function that counts new bytes: a bar on a terminal, one line per tenth elsewhere."""
-    console, lock = Console(stderr=True), threading.Lock()
-    columns = (TextColumn(dataset.name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    tenth = max(dataset.about_bytes // 10, 1)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None if dataset.bound else dataset.about_bytes)
-
-        def report(new: int) -> None:
-            with lock:
-                before = bar.tasks[task].completed
-                bar.advance(task, new)
-                done = before + new
-                if bar.disable and done // tenth > before // tenth:
-                    line = f"{dataset.name}: {done / 1e6:.0f} of {_size(dataset)}"
-                    console.print(line, highlight=False, soft_wrap=True)
-
-        yield report
 
 
 if __name__ == "__main__":

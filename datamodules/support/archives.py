@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-import filelock
-
+from medrepro.datamodules.support.cache import locked
 from medrepro.datamodules.support.errors import InputError
 
 CHUNK = 1 << 20
@@ -111,9 +110,7 @@ def extract(archive: Path, folder: Path, limits: Limits | None = None) -> list[P
     if not archive.is_file():
         raise FileNotFoundError(f"no archive {archive}: download it first")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
-        with lock, _damage_named(archive), _whole(folder) as temporary:
+        with locked(folder), _damage_named(archive), _whole(folder) as temporary:
             for path, member in _allowed(archive, folder.parent, limits or Limits()):
                 _write(archive, member, temporary / path)
     except OSError as error:
