@@ -82,8 +82,9 @@ def test_the_checksum_is_that_of_the_data(tmp_path: Path) -> None:
 
 def test_an_entry_must_fit_the_store(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    fitting = {"images": images(0, 2), "masks": np.zeros((2, 11), np.uint8)}
-    for wrong in ({"images": images(0, 3)}, {"masks": np.zeros((2, 11))}, {"more": np.zeros(2)}):
+    fitting: dict[str, np.ndarray] = {"images": images(0, 2), "masks": np.zeros((2, 11), np.uint8)}
+    other: list[dict[str, np.ndarray]] = [{"images": images(0, 3)}, {"masks": np.zeros((2, 11))}, {"more": np.zeros(2)}]
+    for wrong in other:
         with pytest.raises(ValueError, match="entry 'a' has .* the store takes"):
             store.append("a", None, **{**fitting, **wrong})
     store.append("a", None, **fitting)
