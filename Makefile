@@ -35,5 +35,5 @@ clean:
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
 	touch $(STAMP)

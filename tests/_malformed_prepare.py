@@ -46,7 +46,8 @@ def all_edited(folder: Path, **values: object) -> None:
 
 def cut(folder: Path) -> None:
     for path in series(folder):
-        path.write_bytes(path.read_bytes()[:700])
+        data = path.read_bytes()
+        path.write_bytes(data[: data.rindex(b"\xe0\x7f\x10\x00")])  # before the tag PixelData
 
 
 def one_missing(folder: Path) -> None:
@@ -54,8 +55,8 @@ def one_missing(folder: Path) -> None:
 
 
 def two_series(folder: Path) -> None:
-    series(folder)
-    series(folder)
+    series(folder / "one")
+    series(folder / "two")
 
 
 def a_size_apart(folder: Path) -> None:

@@ -268,6 +268,8 @@ def decoded(file: Path) -> npt.NDArray[np.int16]:
     try:
         image = pydicom.dcmread(file)
         stored = image.pixel_array
+        if empty := [tag for tag in ("RescaleSlope", "RescaleIntercept") if image.get(tag) is None]:
+            raise AttributeError(f"it lacks {' and '.join(empty)}")
         slope, intercept = float(image.RescaleSlope), float(image.RescaleIntercept)
         padding = _padding(image, stored)
     except AttributeError as error:
