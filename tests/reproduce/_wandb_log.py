@@ -6,6 +6,7 @@ record is one whole chunk, or a first, middle ones and a last.
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class OfflineRun:
         self.summary: dict[str, Any] = {}
         self.history: list[dict[str, Any]] = []
         self.artifacts: dict[str, list[str]] = {}
-        for record in records(log):
+        for record in _whole(log):
             self._add(record)
 
     def _add(self, record: pb.Record) -> None:
@@ -82,6 +83,16 @@ class OfflineRun:
         """A logged table: columns and data."""
         content: dict[str, Any] = json.loads(self.media(name).read_text())
         return content
+
+
+def _whole(log: Path, seconds: float = 20) -> list[pb.Record]:
+    """Return the records of a log once its last one is there: W&B's process writes on when ``finish`` has returned."""
+    end = time.monotonic() + seconds
+    while True:
+        found = list(records(log))
+        if (found and found[-1].WhichOneof("record_type") == "exit") or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
 
 
 def _values(items: Any) -> dict[str, Any]:
