@@ -70,10 +70,8 @@ def build_parser(paper: Paper, heavy: bool) -> _Parser:
         data.add_argument(f"--{flag}", type=str, help=text)
     _add_machine(parser.add_argument_group("machine"))
     _add_output(parser.add_argument_group("output"))
-    if heavy:
-        module, datamodule = paper.classes()
-        parser.add_class_arguments(module, "module", help="the paper's module", as_group=True)
-        parser.add_class_arguments(datamodule, "datamodule", help="its data", as_group=True)
+    for group, kind in zip(("module", "datamodule"), paper.classes() if heavy else (), strict=False):
+        parser.add_class_arguments(kind, group, help=f"the paper's {group}", as_group=True)
     parser.add_argument("--config", action=ActionConfigFile, help="YAML with any of these options; see --print_config")
     return parser
 
@@ -132,9 +130,8 @@ def parse(paper: Paper, args: list[str] | None) -> list[Options]:
         parser.error(str(error))
     changed = {name: _changed(parser, chosen, given, name) if heavy else {} for name in ("module", "datamodule")}
     changed["module"] |= memory
-    return [
-        Options(**{**shared, "target": target, "out": _out(chosen, paper, target), **changed}) for target in targets
-    ]
+    common = {**shared, **changed}
+    return [Options(**common, target=target, out=_out(chosen, paper, target)) for target in targets]
 
 
 def _targets(paper: Paper, chosen: Namespace) -> list[str]:
