@@ -70,8 +70,8 @@ def build_parser(paper: Paper, heavy: bool) -> _Parser:
         data.add_argument(f"--{flag}", type=str, help=text)
     _add_machine(parser.add_argument_group("machine"))
     _add_output(parser.add_argument_group("output"))
-    for group, kind in zip(("module", "datamodule"), paper.classes() if heavy else (), strict=False):
-        parser.add_class_arguments(kind, group, help=f"the paper's {group}", as_group=True)
+    for group, described in zip(("module", "datamodule"), paper.classes() if heavy else (), strict=False):
+        parser.add_class_arguments(described, group, help=f"the paper's {group}", as_group=True)
     parser.add_argument("--config", action=ActionConfigFile, help="YAML with any of these options; see --print_config")
     return parser
 
