@@ -6,9 +6,10 @@
 import sys
 from dataclasses import replace
 
-from medrepro.reproduce.papers.segradcam.paper import Recipe, preparation, trained
+from medrepro.reproduce.papers.segradcam.protocol import PROTOCOL, preparation
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.protocol import Variant
 from medrepro.sweeps.command import main as run
 from medrepro.sweeps.study import Range, Study, numbers
 
@@ -18,7 +19,7 @@ VALIDATION = 0.2  # assumed: share of the training patients on which the choice 
 def squeeze_cells(options: Options, row: str) -> tuple[Cell, ...]:
     """Return the network's cells, with whatever the options change, and with validation patients."""
     held_out = replace(options, datamodule={"val_fraction": VALIDATION, **options.datamodule})
-    return trained(held_out, "sweep-squeeze", [Recipe(row, "SE network (Mish)")])
+    return PROTOCOL.cells(held_out, "sweep-squeeze", [Variant(row, "SE network (Mish)")])
 
 
 def prepare(options: Options) -> object:

@@ -17,8 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from medrepro.datamodules.splits import group_kfold
-
 Classifier = Literal["forest", "svm", "tree"]
 Floats = npt.NDArray[np.float64]
 
@@ -59,21 +57,3 @@ def fit_predict(
     if classifier != "svm":
         return np.asarray(search.predict_proba(test.to_numpy())[:, 1], dtype=np.float64)
     return np.asarray(expit(search.decision_function(test.to_numpy())), dtype=np.float64)
-
-
-def nested_cv(
-    features: pd.DataFrame,
-    labels: npt.NDArray[np.int64],
-    patients: npt.NDArray[np.str_],
-    classifier: Classifier,
-    folds: int,
-    seed: int,
-) -> Floats:
-    """Return each row's P(class 1) from the outer fold that held its patient out, ``(N,)``."""
-    probabilities = np.full(len(labels), np.nan)
-    for test in group_kfold(labels, patients, folds, seed):
-        train = np.setdiff1d(np.arange(len(labels)), test)
-        probabilities[test] = fit_predict(
-            features.iloc[train], labels[train], patients[train], features.iloc[test], classifier, seed
-        )
-    return probabilities

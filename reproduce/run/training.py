@@ -16,9 +16,6 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, GradientAccumulationScheduler
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from medrepro.datamodules.base import ReproDataModule
@@ -29,6 +26,7 @@ from medrepro.lightning_modules.networks.counting import macs, trainable_count
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.run.callbacks import AtomicCheckpoint, BestEpoch, History, current_extra_callbacks
 from medrepro.reproduce.run.outcome import Context, Outcome, data_block
+from medrepro.reproduce.run.trivial import predictions_frame
 
 ExtraMetrics = Callable[[ReproModule, ReproDataModule], Mapping[str, float]]
 Evaluate = Callable[[Cell, ReproModule, ReproDataModule, Mapping[str, list[float]]], Outcome]
@@ -162,16 +160,7 @@ def predicted_test_part(
     cell: Cell, module: ReproModule, data: ReproDataModule, history: Mapping[str, list[float]]
 ) -> Outcome:
     """Predict the test part once, on this device, and put baselines fitted on the training part beside it."""
-    probabilities = predict(module, data, "test")
-    table = data.records.table.iloc[data.parts.test].reset_index(drop=True)
-    keep = [name for name in ("sample_id", "patient_id", "nodule_id", "label") if name in table.columns]
-    frame = table[keep].copy()
-    for value in range(probabilities.shape[1]):
-        frame[f"prob_{value}"] = probabilities[:, value].astype(np.float32)
-    for name, score in baseline_scores(data).items():
-        frame[f"baseline_{name}"] = score.astype(np.float32)
-    for column in data.baseline_columns().values():
-        frame[column] = table[column].astype(np.float32)
+    frame = predictions_frame(data, predict(module, data, "test").astype(np.float32))
     image = tuple(data.images.shape[1:])
     fitted = train_metrics(module, data) if cell.config["train"].get("train_metrics") else {}
     return Outcome(
@@ -230,21 +219,3 @@ def train_metrics(module: ReproModule, data: ReproDataModule) -> dict[str, float
 
     labels = data.records.labels[data.parts.train]
     return {"train/auc": float(roc_auc_score(labels, predict(module, data, "train")[:, 1]))}
-
-
-def baseline_scores(data: ReproDataModule) -> dict[str, np.ndarray[Any, Any]]:
-    """Return each trivial baseline's probability of class 1 on the test part, fitted on training and validation.
-
-    One covariate through a logistic regression (monotone, so its AUC is the covariate's own), and the majority class:
-    the training prevalence for every sample. Two-class tasks only.
-    """
-    if len(data.records.classes) != 2:
-        return {}
-    labels, table = data.records.labels, data.records.table
-    fit, test = np.concatenate([data.parts.train, data.parts.val]), data.parts.test
-    scores = {"majority": np.full(len(test), labels[fit].mean())}
-    for name, column in data.baseline_columns().items():
-        values = np.log1p(table[column].to_numpy(dtype=np.float64))[:, None]
-        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(values[fit], labels[fit])
-        scores[name] = model.predict_proba(values[test])[:, 1]
-    return scores

@@ -1,6 +1,7 @@
-"""Predict without a network: the majority class, and a logistic regression on an image's grey levels.
+"""Predict without a network: the majority class, one covariate, or a logistic regression on an image's grey levels.
 
-They are rows below the line, of tables with more than two classes or with another data set in each row.
+Baselines of two classes stand as columns beside a model's predictions; those of more classes, or of tables with another
+data set in each row, are rows below the line.
 """
 
 import numpy as np
@@ -54,3 +55,40 @@ def by_regression(features: Floats, labels: npt.NDArray[np.int64], test: Floats,
     scores = np.zeros((len(test), classes))
     scores[:, model.classes_] = model.predict_proba(test)
     return scores
+
+
+def baseline_scores(data: ReproDataModule) -> dict[str, Floats]:
+    """Return each trivial baseline's probability of class 1 on the test part, fitted on training and validation.
+
+    One covariate through a logistic regression (monotone, so its AUC is the covariate's own), and the majority class:
+    the training prevalence for every sample. Two-class tasks only.
+    """
+    if len(data.records.classes) != 2:
+        return {}
+    labels, table = data.records.labels, data.records.table
+    fit, test = np.concatenate([data.parts.train, data.parts.val]), data.parts.test
+    scores = {"majority": np.full(len(test), labels[fit].mean())}
+    for name, column in data.baseline_columns().items():
+        values = np.log1p(table[column].to_numpy(dtype=np.float64))[:, None]
+        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(values[fit], labels[fit])
+        scores[name] = model.predict_proba(values[test])[:, 1]
+    return scores
+
+
+def predictions_frame(data: ReproDataModule, probabilities: npt.NDArray[np.floating]) -> pd.DataFrame:
+    """Return the predictions file of a test part: ids, labels, class probabilities, baselines and their covariates.
+
+    Args:
+        data: set up.
+        probabilities: (N, K) of the test samples in their order; baselines are kept in the same precision.
+    """
+    table = data.records.table.iloc[data.parts.test].reset_index(drop=True)
+    keep = [name for name in ("sample_id", "patient_id", "nodule_id", "label") if name in table.columns]
+    frame = table[keep].copy()
+    for value in range(probabilities.shape[1]):
+        frame[f"prob_{value}"] = probabilities[:, value]
+    for name, score in baseline_scores(data).items():
+        frame[f"baseline_{name}"] = score.astype(probabilities.dtype)
+    for column in data.baseline_columns().values():
+        frame[column] = table[column].astype(np.float32)
+    return frame

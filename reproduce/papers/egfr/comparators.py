@@ -14,7 +14,7 @@ from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.protocol import EMBEDDED
 from medrepro.reproduce.run.classical import Classifier, fit_predict
 from medrepro.reproduce.run.outcome import Context, Outcome, data_block
-from medrepro.reproduce.run.training import baseline_scores
+from medrepro.reproduce.run.trivial import predictions_frame
 
 FAMILIES = ("shape", "size", "intensity")  # assumed: what the cited radiomics studies have in common
 
@@ -27,8 +27,8 @@ def compute(cell: Cell, context: Context) -> Outcome:
     known = {**CLASSIFIERS, **SLICE_CLASSIFIERS}
     fit = _of_slices if cell.row in SLICE_CLASSIFIERS else _of_nodules
     probability = fit(cell, data, known[cell.row][0])
-    test = data.records.table.iloc[data.parts.test]
-    return Outcome(data=data_block(data), predictions=_predictions(data, test, probability))
+    frame = predictions_frame(data, np.stack([1 - probability, probability], axis=1))
+    return Outcome(data=data_block(data), predictions=frame)
 
 
 def _of_nodules(cell: Cell, data: EGFRDataModule, classifier: Classifier) -> npt.NDArray[np.float64]:
@@ -91,14 +91,3 @@ def _window_hu(grey: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return HU in the window that 8-bit grey values span."""
     low, high = HU_WINDOW
     return low + grey / 255 * (high - low)
-
-
-def _predictions(data: EGFRDataModule, test: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd.DataFrame:
-    names = [name for name in ("sample_id", "patient_id", "nodule_id", "label") if name in test]
-    frame = test[names].reset_index(drop=True)
-    frame["prob_0"], frame["prob_1"] = 1 - probability, probability
-    for name, score in baseline_scores(data).items():
-        frame[f"baseline_{name}"] = score
-    for column in data.baseline_columns().values():
-        frame[column] = test[column].to_numpy(dtype=np.float32)
-    return frame

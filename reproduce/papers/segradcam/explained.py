@@ -1,6 +1,6 @@
-"""One explanation method on the nodules of one test fold: its maps, and how far they can be trusted.
+"""Explain nodules of one test fold by one method, and measure how far its maps can be trusted.
 
-In: a trained cell's checkpoint; out: one row a nodule with every measure, and the maps of some nodules for figures.
+The result has one row per nodule with every measure; the maps of some nodules are kept for figures.
 """
 
 import time
@@ -14,10 +14,12 @@ from torch import Tensor
 
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
 from medrepro.datamodules.support.cache import atomic_write
+from medrepro.datamodules.support.errors import InputError
 from medrepro.lightning_modules.explain import trust
 from medrepro.lightning_modules.segradcam import Method, SEGradCAMModule, explainer
+from medrepro.reproduce.papers.segradcam.compute import datamodule
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.outcome import Outcome, data_block
+from medrepro.reproduce.run.outcome import Context, Outcome, data_block
 
 STEPS = 8  # of deletion and insertion
 KEPT = 2  # nodules of each class, right and wrong, whose maps are kept for the figures
@@ -33,19 +35,20 @@ METHODS: dict[str, tuple[Method, int]] = {  # row -> (method, coarse or fine lay
 }
 
 
-def explain_cell(cell: Cell, base: Cell, data: SEGradCAMDataModule) -> Outcome:
-    """Explain the predicted class of some test nodules and measure the maps."""
+def explain(cell: Cell, context: Context) -> Outcome:
+    """Explain the predicted class of some test nodules by the network that the cell needs, and measure the maps."""
+    del context
+    data = datamodule(cell)
     data.setup()
-    module = SEGradCAMModule.load_from_checkpoint(
-        base.work_dir / "model.ckpt", weights_only=True, map_location="cpu"
-    ).eval()
-    index = chosen_nodules(data, cell.config["explain"]["nodules"], cell.seed, cell.fold)
+    module = _trained(cell.needs[0])
+    settings = cell.config["module"]
+    index = chosen_nodules(data, settings["nodules"], cell.seed, cell.fold)
     x, masks = data.images[index], torch.from_numpy(data.masks(index))
     with torch.no_grad():
         probability = module.probabilities(x)
     target = probability.argmax(dim=1)
     method, depth = METHODS[cell.row]
-    layer = cell.config["explain"]["layers"][depth]
+    layer = settings["layers"][depth]
     started = time.monotonic()
     heat = explainer(module.network, method, layer)(x, target)
     seconds = (time.monotonic() - started) / len(x)
@@ -68,6 +71,18 @@ def explain_cell(cell: Cell, base: Cell, data: SEGradCAMDataModule) -> Outcome:
     return Outcome(
         data={**data_block(data), **counts}, predictions=frame, metrics={"explain/seconds": round(seconds, 4)}
     )
+
+
+def _trained(cell: Cell) -> SEGradCAMModule:
+    """Return the network of a finished cell.
+
+    Raises:
+        InputError: it is gone.
+    """
+    path = cell.work_dir / "model.ckpt"
+    if not path.is_file():
+        raise InputError(f"the network {path} is gone: delete {cell.path} and run again, so that it is trained again")
+    return SEGradCAMModule.load_from_checkpoint(path, weights_only=True, map_location="cpu").eval()
 
 
 def chosen_nodules(data: SEGradCAMDataModule, count: int, seed: int, fold: int) -> npt.NDArray[np.int64]:

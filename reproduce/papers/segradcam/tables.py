@@ -1,8 +1,7 @@
-"""The segradcam paper's tables, figures and study: which cells fill them, which claims they decide.
+"""Plan segradcam's tables, figures and study: which cells fill them, which claims they decide.
 
-In: options; out: a :class:`~medrepro.reproduce.plan.paper.Job`. The paper's tables were lost in conversion, so their
-columns
-stay blank; the counts of its prose and of its ancestors are the only printed numbers here.
+The paper's tables were lost in conversion, so their columns stay blank; the counts of its prose and of its ancestors
+are the only printed numbers here.
 """
 
 from dataclasses import replace
@@ -10,24 +9,24 @@ from typing import Literal
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.papers.segradcam import figures
-from medrepro.reproduce.papers.segradcam.paper import (
-    EMBEDDED,
+from medrepro.reproduce.papers.segradcam.protocol import (
+    EXPLAINED,
+    HERE,
     KEY,
+    LAYERS,
     NETWORK,
     OURS,
+    PROTOCOL,
     WITH_DIAMETER,
-    Recipe,
-    assumptions,
-    classical,
     compared_folds,
-    counted,
-    explained,
+    network_settings,
     preparation,
+    resting,
     same,
-    trained,
 )
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
+from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
 from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, Level, RowSpec, Subset, TableSpec
 
 CLASSES = ("benign", "malignant")
@@ -41,11 +40,10 @@ COMPARATORS = {
     "multi-crop": "multi-crop CNN [33]",
     "binary-tree": "dense binary tree [34]",
 }
-RELU = Recipe("se-relu", "SE-ResNeXt (ReLU)", {"activation": "relu"})
-PLAIN = Recipe("no-se", "without SE", {"squeeze_excitation": False})
+RELU = Variant("se-relu", "SE-ResNeXt (ReLU)", {"activation": "relu"})
+PLAIN = Variant("no-se", "without SE", {"squeeze_excitation": False})
 FAMILIES = ("intensity", "shape", "texture", "morphology", "size", "random", "wavelet", "all")
 CLASSIFIERS = {"forest": "random forest", "svm": "SVM"}
-SHAPE = ("shape-forest", "shape features, random forest", {"family": "shape", "classifier": "forest"})
 METHODS = {
     "gaussian-centre": "Gaussian at the centre",
     "grad-cam": "Grad-CAM",
@@ -58,6 +56,15 @@ METHODS = {
 }
 SIZES = ("0-4", "4-6", "6-8", "8-10", "10-15", "15-20", "20-30", "30-100")
 PARTS = ("stem", "stage1", "stage2", "stage3", "stage4", "classifier")
+
+
+def classical(family: str, classifier: str, label: str) -> Variant:
+    """Return the row of a classifier on a family of handcrafted features."""
+    choice = {"family": family, "classifier": classifier}
+    return Variant(f"{family}-{classifier}", label, choice, function=f"{HERE}.compute:classical", computed=True)
+
+
+SHAPE = classical("shape", "forest", "shape features, random forest")
 
 
 def network_columns(options: Options) -> tuple[Column, ...]:
@@ -100,14 +107,18 @@ def classified(
 def population(options: Options) -> Job:
     """Plan the population: our counts beside those that LUNA16 and the paper's ancestor publish."""
     listed = "luna16" in options.flags
-    rows = [("luna16-rule", "LIDC by LUNA16's rule"), ("luna16-scans", "the same, in LUNA16's 888 scans")]
+    function = f"{HERE}.counts:count_population"
+    rows = [
+        Variant("luna16-rule", "LIDC by LUNA16's rule", function=function),
+        Variant("luna16-scans", "the same, in LUNA16's 888 scans", options.flags, function=function),
+    ]
     reason = {} if listed else {"luna16-scans": "needs LUNA16's list of scans: --luna16 DIR"}
     spec = TableSpec(
         key=KEY,
         number="population",
         title="Nodules of at least three readers in scans of at most 2.5 mm",
         columns=tuple(Column(f"nodules/{name}", name, paper=name, digits=0) for name in PUBLISHED),
-        rows=tuple(RowSpec(row, label, PUBLISHED, reason=reason.get(row, "")) for row, label in rows),
+        rows=tuple(RowSpec(row.row, row.label, PUBLISHED, reason=reason.get(row.row, "")) for row in rows),
         notes=(
             "1186 is LUNA16's count; 450 and 554 are those of the ancestor [17], 182 what remains. The abstract's 1230 "
             "(600 and 630) fits neither.",
@@ -115,53 +126,59 @@ def population(options: Options) -> Job:
         ranked=False,
         mixed_data=True,
     )
-    return Job(spec, counted(options, "population", rows[: 1 + listed]), assumptions(options)[:1])
+    cells = PROTOCOL.counted(options, "population", rows[: 1 + listed])
+    return Job(spec, cells, PROTOCOL.assumptions(options)[:1])
 
 
 def table1(options: Options) -> Job:
     """Plan Table 1: how many nodules of which size."""
-    rows = [(f"mm-{size}", size.replace("-", " to ") + " mm") for size in SIZES]
+    function = f"{HERE}.counts:count_size"
+    rows = [Variant(f"mm-{size}", size.replace("-", " to ") + " mm", function=function) for size in SIZES]
     names = ("all", "malignant", "benign", "undecided")
     spec = TableSpec(
         key=KEY,
         number="1",
         title="Nodules by diameter (equal or above the first, below the second number)",
         columns=tuple(Column(f"nodules/{name}", name, digits=0) for name in names),
-        rows=tuple(RowSpec(row, label) for row, label in rows),
+        rows=tuple(RowSpec(row.row, row.label) for row in rows),
         notes=(
             LOST,
             "Diameters are those of the readers' contours, the largest in-plane extent averaged over readers.",
         ),
         ranked=False,
     )
-    return Job(spec, counted(options, "1", rows), assumptions(options)[:1])
+    return Job(spec, PROTOCOL.counted(options, "1", rows), PROTOCOL.assumptions(options)[:1])
 
 
 def table2(options: Options) -> Job:
     """Plan Table 2: shapes and sizes of the activations."""
-    rows = [(part, part.replace("stage", "stage ")) for part in PARTS]
+    settings = network_settings(options.preset)
+    rows = [
+        Variant(part, part.replace("stage", "stage "), settings, function=f"{HERE}.compute:activation")
+        for part in PARTS
+    ]
     heads = {"channels": "channels", "side": "side", "size": "activation size", "parameters": "parameters"}
     spec = TableSpec(
         key=KEY,
         number="2",
         title="Parts of the network for a cube of 32^3 voxels",
         columns=tuple(Column(f"activation/{name}", head, digits=0) for name, head in heads.items()),
-        rows=tuple(RowSpec(row, label) for row, label in rows),
+        rows=tuple(RowSpec(row.row, row.label) for row in rows),
         notes=(LOST, "Average pooling halves the side after stages 1 to 3; --preset paper shows the full network."),
         ranked=False,
     )
-    return Job(spec, counted(options, "2", rows))
+    return Job(spec, PROTOCOL.counted(options, "2", rows))
 
 
 def network(options: Options) -> Job:
     """Plan the paper's network over all folds, beside shape features and the diameter alone."""
     rows = [RowSpec(OURS.row, OURS.label)]
-    cells = trained(options, NETWORK, [OURS])
+    cells = PROTOCOL.cells(options, NETWORK, [OURS])
     if options.data == EMBEDDED:
-        rows.append(RowSpec(SHAPE[0], SHAPE[1], below=True))
-        cells += classical(options, NETWORK, [SHAPE])
+        rows.append(RowSpec(SHAPE.row, SHAPE.label, below=True))
+        cells += PROTOCOL.cells(options, NETWORK, [SHAPE])
     spec = classified(options, NETWORK, "The network on every nodule's own test fold", tuple(rows))
-    return Job(spec, cells, assumptions(options), prepare=preparation(options))
+    return Job(spec, cells, PROTOCOL.assumptions(options), prepare=preparation(options))
 
 
 def trust(options: Options) -> Job:
@@ -207,8 +224,10 @@ def trust(options: Options) -> Job:
         ),
         ranked=False,
     )
-    named = assumptions(options, "trust", "explained")
-    cells = explained(options, list(METHODS.items()))
+    settings = {"nodules": EXPLAINED[options.preset], "layers": list(LAYERS[options.preset])}
+    methods = [Variant(row, label, settings, function=f"{HERE}.explained:explain") for row, label in METHODS.items()]
+    named = PROTOCOL.assumptions(options, "trust", "explained")
+    cells = resting(options, "trust", methods)
     return Job(spec, cells, named, figures.explanations(cells), preparation(options))
 
 
@@ -222,34 +241,30 @@ def summary(options: Options) -> Job:
 
 def table3(options: Options) -> Job:
     """Plan Table 3: seven families of handcrafted features, with two classifiers, beside the network."""
-    rows = [
-        (f"{family}-{name}", f"{family}, {label}", {"family": family, "classifier": name})
-        for family in FAMILIES
-        for name, label in CLASSIFIERS.items()
-    ]
-    shown = tuple(RowSpec(row, label, below=row.startswith("all-")) for row, label, _ in rows)
+    rows = [classical(family, name, f"{family}, {label}") for family in FAMILIES for name, label in CLASSIFIERS.items()]
+    shown = tuple(RowSpec(row.row, row.label, below=row.row.startswith("all-")) for row in rows)
     spec = classified(options, "3", "Handcrafted features", (RowSpec(OURS.row, OURS.label), *shown))
-    cells = (*same(options, "3"), *classical(options, "3", rows))
-    return Job(spec, cells, assumptions(options, "classical"), prepare=preparation(options))
+    cells = (*same(options, "3"), *PROTOCOL.cells(options, "3", rows))
+    return Job(spec, cells, PROTOCOL.assumptions(options, "classical"), prepare=preparation(options))
 
 
 def table4(options: Options) -> Job:
     """Plan Table 4: six comparators at a matched budget."""
-    recipes = [Recipe(name, label, {"network": name}) for name, label in COMPARATORS.items()] + [RELU]
+    variants = [Variant(name, label, {"network": name}) for name, label in COMPARATORS.items()] + [RELU]
     reason = "the paper's own earlier work: a 3-D CNN that is not described here"
     rows = (
         RowSpec("joshua", "3-D CNN [29]", reason=reason),
-        *(RowSpec(recipe.row, recipe.label) for recipe in recipes),
+        *(RowSpec(variant.row, variant.label) for variant in variants),
         RowSpec(OURS.row, OURS.label),
     )
     claims = tuple(
-        ClaimSpec(f"the SE network beats {recipe.label}", OURS.row, recipe.row, "nodule/auc", tolerance=0.01)
-        for recipe in recipes
+        ClaimSpec(f"the SE network beats {variant.label}", OURS.row, variant.row, "nodule/auc", tolerance=0.01)
+        for variant in variants
     )
     spec = classified(options, "4", "Comparators at one budget of parameters", rows, claims=claims)
     folds = compared_folds(options)
-    cells = (*same(options, "4", folds), *trained(options, "4", recipes, folds))
-    return Job(spec, cells, assumptions(options, "comparators"), prepare=preparation(options))
+    cells = (*same(options, "4", folds), *PROTOCOL.cells(options, "4", variants, folds=folds))
+    return Job(spec, cells, PROTOCOL.assumptions(options, "comparators"), prepare=preparation(options))
 
 
 def study_se(options: Options) -> Job:
@@ -262,26 +277,23 @@ def study_se(options: Options) -> Job:
     spec = classified(
         options, "se", "Squeeze-and-excitation on or off, Mish or ReLU", rows, claims=claims, kind="Study"
     )
-    cells = (*same(options, "se"), *trained(options, "se", [PLAIN, RELU]))
-    return Job(spec, cells, assumptions(options), prepare=preparation(options))
+    cells = (*same(options, "se"), *PROTOCOL.cells(options, "se", [PLAIN, RELU]))
+    return Job(spec, cells, PROTOCOL.assumptions(options), prepare=preparation(options))
 
 
 def figure9(options: Options) -> Job:
     """Plan Figure 9: accuracies of the network and of all features with two classifiers."""
-    rows = [
-        (f"all-{name}", f"all features, {label}", {"family": "all", "classifier": name})
-        for name, label in CLASSIFIERS.items()
-    ]
-    shown = (RowSpec(OURS.row, OURS.label), *(RowSpec(row, label) for row, label, _ in rows))
+    rows = [classical("all", name, f"all features, {label}") for name, label in CLASSIFIERS.items()]
+    shown = (RowSpec(OURS.row, OURS.label), *(RowSpec(row.row, row.label) for row in rows))
     spec = classified(options, "9", "Accuracies of different frameworks", shown, kind="Figure")
-    cells = (*same(options, "9"), *classical(options, "9", rows))
-    return Job(spec, cells, assumptions(options, "classical"), prepare=preparation(options))
+    cells = (*same(options, "9"), *PROTOCOL.cells(options, "9", rows))
+    return Job(spec, cells, PROTOCOL.assumptions(options, "classical"), prepare=preparation(options))
 
 
 def figure10(options: Options) -> Job:
     """Plan Figure 10: the ROC with its band (the report's first figure)."""
     spec = classified(options, "10", "ROC of the network", (RowSpec(OURS.row, OURS.label),), kind="Figure")
-    return Job(spec, same(options, "10"), assumptions(options), prepare=preparation(options))
+    return Job(spec, same(options, "10"), PROTOCOL.assumptions(options), prepare=preparation(options))
 
 
 def figure11(options: Options) -> Job:
@@ -290,9 +302,4 @@ def figure11(options: Options) -> Job:
         options, "11", "Cases with their readers' ratings", (RowSpec(OURS.row, OURS.label),), kind="Figure"
     )
     cells = same(options, "11")
-    return Job(spec, cells, assumptions(options), figures.cases(options, cells), preparation(options))
-
-
-def figure12(options: Options) -> Job:
-    """Plan Figure 12: the maps of every method, right and wrong cases of both classes."""
-    return trust(options)
+    return Job(spec, cells, PROTOCOL.assumptions(options), figures.cases(options, cells), preparation(options))

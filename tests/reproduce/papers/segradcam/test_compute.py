@@ -1,4 +1,4 @@
-"""Classical cells test every nodule once; baselines are out of fold; a repeated cell says the same."""
+"""Classical cells test every nodule in one fold, as the network's do; a repeated cell says the same."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
-from medrepro.reproduce.papers.segradcam.compute import baselines, classical, repeat
+from medrepro.reproduce.papers.segradcam.compute import classical, repeat
 from medrepro.reproduce.run import classical as _classical
+from medrepro.reproduce.run.outcome import Context
+from medrepro.reproduce.run.trivial import baseline_scores
 from tests.reproduce.papers.segradcam._parts import COUNT, cell, fake_embedded
 
 
@@ -21,24 +23,25 @@ def test_classical_cell_finds_the_larger_balls(
     monkeypatch.setattr(_classical, "TREES", 10)
     monkeypatch.setenv("MEDREPRO_CACHE", str(tmp_path))
     fake_embedded(monkeypatch)
-    chosen = cell(tmp_path, f"size-{classifier}", "3", module={"family": "size", "classifier": classifier})
-    outcome = classical(chosen)
-    frame = outcome.predictions
-    assert frame is not None
+    choice = {"family": "size", "classifier": classifier}
+    cells = [cell(tmp_path, f"size-{classifier}", "3", fold=fold, module=choice) for fold in range(2)]
+    outcomes = [classical(one, Context()) for one in cells]
+    frame = pd.concat([outcome.predictions for outcome in outcomes])
     assert sorted(frame["sample_id"]) == sorted(set(frame["sample_id"]))
     assert len(frame) == COUNT
-    assert roc_auc_score(frame["label"], frame["prob_1"]) > 0.95
+    assert all(roc_auc_score(part["label"], part["prob_1"]) > 0.95 for part in (o.predictions for o in outcomes))
     assert {"baseline_diameter", "baseline_majority", "diameter_mm"} <= set(frame.columns)
+    assert [outcome.data["n_samples"]["test"] for outcome in outcomes] == [COUNT // 2] * 2
 
 
 def test_baselines_never_see_their_own_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_embedded(monkeypatch)
     data = SEGradCAMDataModule(folds=2)
     data.setup()
-    found = baselines(data, 2, 0)
+    found = baseline_scores(data)
     test, rest = data.parts.test, np.setdiff1d(np.arange(COUNT), data.parts.test)
-    assert found["majority"][test] == pytest.approx(np.full(len(test), data.records.labels[rest].mean()))
-    assert roc_auc_score(data.records.labels, found["diameter"]) == 1
+    assert found["majority"] == pytest.approx(np.full(len(test), data.records.labels[rest].mean()))
+    assert roc_auc_score(data.records.labels[test], found["diameter"]) == 1
 
 
 def test_repeat_says_what_the_base_said(tmp_path: Path) -> None:
@@ -46,9 +49,12 @@ def test_repeat_says_what_the_base_said(tmp_path: Path) -> None:
     base.path.parent.mkdir(parents=True)
     frame = pd.DataFrame({"sample_id": ["a"], "prob_1": [0.3]})
     frame.to_parquet(base.path.with_suffix(".parquet"))
-    said = {"data": {"name": "embedded"}, "history": {"train/loss": [1.0]}, "parameters": 5, "macs": 7, "marks": ["x"]}
+    said = {
+        "data": {"name": "embedded"}, "history": {"train/loss": [1.0]}, "parameters": 5, "macs": 7, "marks": ["x"],
+        "metrics": {"nodule/auc": 0.5}, "predictions": "senet__0__0.parquet",
+    }  # fmt: skip
     base.path.write_text(json.dumps(said))
-    outcome = repeat(base)
+    outcome = repeat(cell(tmp_path, "senet", "3", needs=(base,)), Context())
     assert outcome.predictions is not None
     assert outcome.predictions.equals(frame)
     assert (outcome.parameters, outcome.macs, outcome.marks) == (5, 7, ("x",))

@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from medrepro.datamodules.segradcam import SEGradCAMDataModule
+from medrepro.datamodules.support.errors import InputError
 from medrepro.lightning_modules.explain import trust
 from medrepro.lightning_modules.segradcam import SEGradCAMModule
 from medrepro.reproduce.papers.segradcam import figures
-from medrepro.reproduce.papers.segradcam.explained import METHODS, chosen_nodules, explain_cell
+from medrepro.reproduce.papers.segradcam.explained import METHODS, chosen_nodules, explain
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.run.outcome import Context
 from tests.reproduce.papers.segradcam._parts import cell, fake_embedded
 
 
@@ -41,10 +44,20 @@ def trained(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def explained(out: Path, row: str) -> Cell:
+    settings = {"nodules": 6, "layers": ["stage3", "stage2"]}
+    return cell(out, row, module=settings, needs=(cell(out, "senet", "network"),))
+
+
+def test_a_network_that_is_gone_is_named(trained: Path, data: SEGradCAMDataModule) -> None:
+    one = explained(trained, "grad-cam")
+    (one.needs[0].work_dir / "model.ckpt").unlink()
+    with pytest.raises(InputError, match=r"model\.ckpt is gone: delete .*senet__0__0\.json and run again"):
+        explain(one, Context())
+
+
 def test_measures_are_those_of_the_maps_and_maps_are_kept(data: SEGradCAMDataModule, trained: Path) -> None:
-    explain = {"nodules": 6, "layers": ["stage3", "stage2"]}
-    chosen = cell(trained, "gaussian-centre", explain=explain)
-    outcome = explain_cell(chosen, cell(trained, "senet", "network"), data)
+    outcome = explain(explained(trained, "gaussian-centre"), Context())
     frame = outcome.predictions
     assert frame is not None
     assert len(frame) == 6
@@ -60,11 +73,10 @@ def test_measures_are_those_of_the_maps_and_maps_are_kept(data: SEGradCAMDataMod
 
 
 def test_figures_are_drawn_from_the_kept_maps(data: SEGradCAMDataModule, trained: Path, tmp_path: Path) -> None:
-    explain = {"nodules": 6, "layers": ["stage3", "stage2"]}
     rows = ("gaussian-centre", figures.GALLERY)
-    cells = [cell(trained, row, explain=explain) for row in rows]
+    cells = [explained(trained, row) for row in rows]
     for one in cells:
-        explain_cell(one, cell(trained, "senet", "network"), data)
+        explain(one, Context())
     kept = figures._kept(cells, figures.GALLERY)
     cases = figures._chosen(kept)
     predicted = kept["probability"].argmax(axis=1)
