@@ -1,7 +1,7 @@
 """Do the papers' claims hold? Verdicts from the ledger, the audit and our result files; trains nothing.
 
-``python reproduce/claims.py`` judges all five papers, ``python reproduce/claims.py egfr`` one of them. In:
-``reproduce/claims.yaml``, ``reproduce/results/<key>/<table>/``. Out: verdicts on the terminal, Markdown and HTML.
+``python reproduce/claims.py`` judges every paper, ``python reproduce/claims.py egfr`` one of them, from each paper's
+``claims.yaml`` and ``reproduce/results/``; verdicts are printed and written as Markdown and HTML.
 """
 
 import argparse
@@ -12,11 +12,9 @@ from pathlib import Path
 try:
     from medrepro.datamodules.support.cache import atomic_write, writable_folder
     from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
-    from medrepro.reproduce.checks.audit import audit
-    from medrepro.reproduce.evaluation.judge import judge_paper
-    from medrepro.reproduce.printed.claims import read_ledger
+    from medrepro.reproduce.evaluation.judge import judge_all
     from medrepro.reproduce.printed.load import KEYS
-    from medrepro.reproduce.report.claims import Ledger, headline, markdown, page, show
+    from medrepro.reproduce.report.claims import headline, markdown, page, show
 except ModuleNotFoundError as error:
     sys.exit(f"medrepro is not installed in this Python ({error}): run `pip install -e .` in its folder")
 
@@ -34,19 +32,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def judge(keys: list[str], results: Path) -> Ledger:
-    """The verdicts on the claims of these papers.
-
-    Raises:
-        InputError: the ledger or a result file is broken.
-    """
-    papers = {key: claims for key, claims in read_ledger().items() if key in keys}
-    return {
-        key: (claims, judge_paper(claims, audit(claims.paper).findings, results / key, None))
-        for key, claims in papers.items()
-    }
-
-
 def run(words: list[str]) -> int:
     """Judge what is asked for, print and write it."""
     parser = build_parser()
@@ -57,7 +42,7 @@ def run(words: list[str]) -> int:
     if not Path(options.results).is_dir():
         parser.error(f"--results {options.results}: no such folder")
     out = writable_folder(Path(options.out), "--out")
-    ledger = judge(options.keys or list(KEYS), Path(options.results))
+    ledger = judge_all(options.keys or list(KEYS), Path(options.results))
     report = out / "claims.html"
     with atomic_write(out / "claims.md") as temporary:
         temporary.write_text(markdown(ledger), encoding="utf-8")

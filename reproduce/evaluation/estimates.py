@@ -1,11 +1,8 @@
-"""From result files to estimates: any row, baseline or difference, at any level, with its interval.
-
-In: a table's declaration and its results. Out: :class:`Estimate` by row and metric.
-"""
+"""Estimate any row, baseline, difference or trend of a table's results, at any level, with its interval."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +12,11 @@ from medrepro.reproduce.evaluation.bootstrap import (
     Cases,
     Interval,
     check_paired,
-    delong_p,
     interval,
     mean_sd,
     replicates_of_folds,
 )
+from medrepro.reproduce.evaluation.luck import Luck, luck, repeats
 from medrepro.reproduce.evaluation.metrics import Floats, is_known
 from medrepro.reproduce.evaluation.results import Predictions, Result
 from medrepro.reproduce.plan.table import Column, Subset, TableSpec
@@ -67,29 +64,27 @@ class Estimate:
     """A quantity averaged over runs.
 
     Attributes:
-        interval: mean and 95 % interval (patient bootstrap, or the results' own).
+        interval: mean and 95 % interval over patients and trainings; of a single run over patients alone.
         sd: over seeds, or over folds where there is one seed; ``None`` with one run.
-        runs: the value of each run.
+        repeats: by seed, the mean over its folds.
         over: what it is averaged over: ``3 seeds``, ``2 seeds x 5 folds``.
-        p: DeLong's p of an AUC difference, where cases are patients and runs share them.
+        luck: standard error and degrees of freedom behind the interval; ``None`` with one run or one patient.
+        runs: how many trainings: seeds times folds.
         text: for a quantity that is words, not a number.
     """
 
     interval: Interval
     sd: float | None = None
-    runs: tuple[float, ...] = ()
+    repeats: Mapping[int, float] = field(default_factory=dict)
     over: str = ""
-    p: float | None = None
+    luck: Luck | None = None
+    runs: int = 0
     text: str = ""
 
     @property
     def value(self) -> float:
         """The mean."""
         return self.interval.value
-
-    def same_sign(self) -> bool:
-        """Whether every run points the same way."""
-        return all(value > 0 for value in self.runs) or all(value < 0 for value in self.runs)
 
 
 def spread(values: Mapping[Run, float]) -> float | None:
@@ -105,14 +100,6 @@ def _over(runs: Sequence[Run]) -> str:
     seeds, folds = len({seed for seed, _ in runs}), len({fold for _, fold in runs})
     parts = [(seeds, "seed"), (folds, "fold")] if folds > 1 else [(seeds, "seed")]
     return " x ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts)
-
-
-def _estimate(values: Floats, runs: Sequence[Run], p: float | None = None) -> Estimate | None:
-    """From ``values (runs, 1 + resamples)``; ``None`` if the mean on the data is undefined."""
-    if np.isnan(values[:, 0]).any():
-        return None
-    per_run = dict(zip(runs, values[:, 0].tolist(), strict=True))
-    return Estimate(interval(values), spread(per_run), tuple(per_run.values()), _over(runs), p)
 
 
 class Evidence:
@@ -142,7 +129,7 @@ class Evidence:
         runs = tuple(sorted(self.rows[arm.host]))
         values = self._replicates(arm, what, runs)
         if values is not None:
-            return _estimate(values, runs)
+            return self._estimate(values, [arm], what, runs)
         return None if what.within else self._stated(arm, what.metric)
 
     def difference(self, firsts: Sequence[str], seconds: Sequence[str], what: Quantity) -> Estimate | None:
@@ -155,16 +142,59 @@ class Evidence:
         known = [pair for pair in pairs if pair is not None]
         if not known or len(known) < len(pairs):
             return None
-        runs = self._common_runs([arm for pair in known for arm in pair])
-        parts = [self._difference(first, second, what, runs) for first, second in known]
-        found = [part for part in parts if part is not None]
-        if not runs or len(found) < len(parts):
+        share = 1 / len(known)
+        parts = [(arm, sign * share) for pair in known for arm, sign in zip(pair, (1, -1), strict=True)]
+        return self._sum(parts, known, what)
+
+    def contrast(self, weights: Mapping[str, float], what: Quantity) -> Estimate | None:
+        """Weighted sum of rows, paired by patient and run, as the trend over a series; ``None`` if a row is not there.
+
+        Raises:
+            InputError: rows hold predictions of different cases.
+        """
+        parts = [(arm, weight) for name, weight in weights.items() if (arm := self.arm(name)) is not None]
+        if len(parts) < len(weights):
             return None
-        width = min(part.shape[1] for part in found)
-        p = None
-        if what.statistic == "auc" and len(known) == 1:
-            p = delong_p(*(self._all(arm, what, runs) for arm in known[0]))
-        return _estimate(np.mean([part[:, :width] for part in found], axis=0), runs, p)
+        return self._sum(parts, [(parts[0][0], arm) for arm, _ in parts[1:]], what)
+
+    def _sum(
+        self, parts: Sequence[tuple[Arm, float]], pairs: Sequence[tuple[Arm, Arm]], what: Quantity
+    ) -> Estimate | None:
+        """Estimate the weighted sum of arms over the runs that all have; ``pairs`` must hold the same cases."""
+        arms = [arm for arm, _ in parts]
+        runs = self._common_runs(arms)
+        known = [values for arm in arms if (values := self._replicates(arm, what, runs)) is not None] if runs else []
+        if not known or len(known) < len(arms):
+            return None
+        for first, second in pairs:
+            for mine, other in zip(self._all(first, what, runs), self._all(second, what, runs), strict=True):
+                check_paired(mine, other)
+        width = min(values.shape[1] for values in known)
+        terms = [weight * values[:, :width] for values, (_, weight) in zip(known, parts, strict=True)]
+        return self._estimate(np.sum(terms, axis=0), arms, what, runs)
+
+    def _estimate(self, values: Floats, arms: Sequence[Arm], what: Quantity, runs: Sequence[Run]) -> Estimate | None:
+        """Make one of ``values (runs, 1 + resamples)``; ``None`` if the mean on the data is undefined."""
+        if np.isnan(values[:, 0]).any():
+            return None
+        seeds = [seed for seed, _ in runs]
+        patients = {name for cases in self._all(arms[0], what, tuple(runs)) for name in cases.patients}
+        found = luck(values, seeds, len(patients), self._test_to_train(arms[0], runs))
+        per_run = dict(zip(runs, values[:, 0].tolist(), strict=True))
+        return Estimate(
+            interval(values) if found is None else found.interval,
+            spread(per_run),
+            repeats(list(per_run.values()), seeds),
+            _over(runs),
+            found,
+            len(runs),
+        )
+
+    def _test_to_train(self, arm: Arm, runs: Sequence[Run]) -> float:
+        """Return how many samples are tested for each that is trained on, as the results say, or as k folds have it."""
+        counts = [self.rows[arm.host][run].data.get("n_samples", {}) for run in runs]
+        known = [count["test"] / count["train"] for count in counts if count.get("test") and count.get("train")]
+        return float(np.mean(known)) if known else 1 / max(1, len({fold for _, fold in runs}) - 1)
 
     def arm(self, name: str) -> Arm | None:
         """Where a row or baseline is found; a baseline in the results of the row with the most runs."""
@@ -224,14 +254,6 @@ class Evidence:
         found = [self.cases(arm, run, what) for run in runs]
         return [cases for cases in found if cases is not None]
 
-    def _difference(self, first: Arm, second: Arm, what: Quantity, runs: tuple[Run, ...]) -> Floats | None:
-        ours, theirs = self._replicates(first, what, runs), self._replicates(second, what, runs)
-        if ours is None or theirs is None:
-            return None
-        for mine, other in zip(self._all(first, what, runs), self._all(second, what, runs), strict=True):
-            check_paired(mine, other)
-        return ours - theirs
-
     def _stated(self, arm: Arm, metric: str) -> Estimate | None:
         """The metric as the results state it; with one run, the interval too."""
         is_baseline = arm.name in self.baselines
@@ -245,9 +267,10 @@ class Evidence:
         mean = float(np.mean(list(values.values())))
         bounds = self._of(arm)[0][1].content.get("ci", {}).get(metric)
         if bounds is None or is_baseline or len(found) > 1:
-            return Estimate(Interval(mean), spread(values), tuple(values.values()), _over(list(values)))
+            by_seed = repeats(list(values.values()), [seed for seed, _ in values])
+            return Estimate(Interval(mean), spread(values), by_seed, _over(list(values)), runs=len(values))
         stated = Interval(mean, float(bounds[0]), float(bounds[1]))
-        return Estimate(stated, None, (mean,), _over(list(values)))
+        return Estimate(stated, None, {run[0]: mean for run in values}, _over(list(values)), runs=1)
 
     def _of(self, arm: Arm) -> list[tuple[Run, Result]]:
         return sorted(self.rows[arm.host].items(), key=lambda item: item[0])

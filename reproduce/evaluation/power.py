@@ -7,7 +7,7 @@ refute it; a claim about less than that was not shown.
 
 import math
 
-from medrepro.reproduce.printed.claims import Sample
+from medrepro.reproduce.printed.claim import Sample
 
 Z_TEST = 1.959964  # two-sided 5 %
 Z_POWER = 0.841621  # 80 %

@@ -1,7 +1,7 @@
-"""A table as a pure function of result files: the paper's numbers, ours, differences, verdicts.
+"""Set our results beside the paper's numbers: a table as a pure function of result files.
 
-In: a :class:`TableSpec` and its results. Out: a :class:`TableView` of plain values and texts, which the terminal,
-the report and the README render. Nothing here trains, and a row without a result stays blank.
+A :class:`TableView` holds plain values and texts, which terminal, report and README render. Nothing here trains, and a
+row without a result stays blank.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,9 @@ from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation import text
 from medrepro.reproduce.evaluation.bootstrap import RESAMPLES
 from medrepro.reproduce.evaluation.estimates import Estimate, Evidence, quantity
+from medrepro.reproduce.evaluation.ledger import ClaimView, claims_of
+from medrepro.reproduce.evaluation.ranking import ranking_note
 from medrepro.reproduce.evaluation.results import Current, Result
-from medrepro.reproduce.evaluation.verdicts import ClaimView, judge, ranking_note
 from medrepro.reproduce.plan.table import BaselineSpec, Column, RowSpec, TableSpec
 
 ColumnKind = Literal["paper", "ours", "difference"]
@@ -143,8 +144,8 @@ def build_table(
     Args:
         spec: what the table holds.
         results: the table's results, of one preset and one data set.
-        current: hashes of the present code and data; results that differ are marked stale, left out where
-            the row has fresh ones, and decide no claim.
+        current: hashes of the present code and data; results that differ are marked stale, and left out where the
+            row has fresh ones.
         resamples: of the patient bootstrap.
 
     Raises:
@@ -158,8 +159,7 @@ def build_table(
     rows = [_row(row, columns, evidence, choice) for row, choice in zip(spec.rows, chosen, strict=True)]
     rows.sort(key=lambda row: row.kind == "below")
     rows += [_baseline(baseline, columns, evidence) for baseline in spec.baselines]
-    stale = frozenset(row.id for row in rows if row.stale)
-    claims = tuple(judge(claim, evidence, stale) for claim in spec.claims)
+    claims = claims_of(spec, evidence)
     notes = _notes(spec, given, evidence, [row.id for row in rows if row.kind == "row" and not row.stale])
     return TableView(spec, columns, tuple(rows), claims, notes, shown, evidence)
 

@@ -1,7 +1,4 @@
-"""Numbers as text, the same on the terminal, in the report and in Markdown.
-
-In: estimates. Out: strings. A value that is not there is an empty string: a blank stays blank.
-"""
+"""Write numbers as text, the same on the terminal, in the report and in Markdown; a blank stays blank."""
 
 from medrepro.reproduce.evaluation.estimates import Estimate
 from medrepro.reproduce.plan.table import Column
@@ -66,6 +63,13 @@ def full(estimate: Estimate | None, column: Column) -> str:
 def shows_interval(column: Column) -> bool:
     """Whether a column shows intervals: where declared, and for differences always."""
     return column.ci or column.minus is not None
+
+
+def effect(estimate: Estimate) -> str:
+    """``+0.012 [-0.004, +0.028]``: an effect in the unit of its metric; no bounds without an interval."""
+    low, high = estimate.interval.low, estimate.interval.high
+    limits = "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
+    return f"{estimate.value:+.3f}{limits}"
 
 
 def p_value(p: float) -> str:

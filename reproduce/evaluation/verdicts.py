@@ -1,123 +1,101 @@
-"""Claims judged: supported, not supported or inconclusive, by a rule that was fixed before the numbers.
+"""Decide a claim by one rule, whose words are all here: what an effect and its interval say of it.
 
-In: a claim and the evidence. Out: a verdict with its effect and interval, and whether rows can be ranked.
+With the interval [l, u] of an effect, the paper's own effect c and the smallest gain that counts t:
+
+=================== ===================================================================================
+supported           l > 0, the estimate is at least t, every arm has learnt, Holm-adjusted p < 0.05
+smaller than        u < c, and l > 0 or u >= t: there may be a gain, not the printed one
+  claimed
+no gain             -t < l and u < t: equivalence, two one-sided tests
+contradicted        u < 0, Holm-adjusted p < 0.05
+inconclusive        anything else; the line says the smallest effect that the run could have seen
+not learnt          an arm is at or below its floor: nothing is said either way
+=================== ===================================================================================
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
-from medrepro.datamodules.support.errors import InputError
-from medrepro.reproduce.evaluation import text
-from medrepro.reproduce.evaluation.estimates import Estimate, Evidence, Quantity, quantity
-from medrepro.reproduce.plan.table import ClaimSpec, Column, TableSpec
+from medrepro.reproduce.evaluation.estimates import Estimate
+from medrepro.reproduce.printed.claim import Comparison
 
-Verdict = Literal["supported", "not supported", "inconclusive", "not run"]
-RANKED_BY = ("auc", "accuracy", "f1", "balanced_accuracy")
-
-
-@dataclass(frozen=True)
-class ClaimView:
-    """A claim with its verdict.
-
-    Attributes:
-        detail: effect, interval and number of runs in words.
-        why: what kept it from a decision, or how it was decided.
-    """
-
-    claim: ClaimSpec
-    verdict: Verdict
-    estimate: Estimate | None
-    detail: str
-    why: str
+Verdict = Literal[
+    "supported",
+    "smaller than claimed",
+    "no gain",
+    "contradicted",
+    "inconclusive",
+    "not learnt",
+    "cannot be asked here",
+    "needs original data",
+    "cannot be (audit)",
+    "not run",
+    "cannot be judged",
+]
+ALPHA = 0.05
+MIN_REPEATS = 3  # seeds, or folds of a single seed
 
 
-def _names(ids: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (ids,) if isinstance(ids, str) else ids
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Return Holm's step-down correction: the k-th smallest of m times m - k + 1, never falling, at most 1."""
+    corrected, running = {}, 0.0
+    for rank, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        running = max(running, min(1.0, p * (len(p_values) - rank)))
+        corrected[name] = running
+    return corrected
 
 
-def judge(claim: ClaimSpec, evidence: Evidence, unusable: frozenset[str] = frozenset()) -> ClaimView:
-    """Decide a claim by the rule that :class:`ClaimSpec` states.
+def enough_repeats(estimate: Estimate) -> bool:
+    """Whether training was repeated often enough for a verdict: three seeds, or three folds of one seed."""
+    return (len(estimate.repeats) if len(estimate.repeats) > 1 else estimate.runs) >= MIN_REPEATS
+
+
+def p_of(test: Comparison, estimate: Estimate) -> float | None:
+    """Return two-sided p of no effect; of ``no-worse`` one-sided p of a loss of ``gain`` or more; None without luck."""
+    if estimate.luck is None:
+        return None
+    return estimate.luck.p_above(-test.gain) if test.direction == "no-worse" else estimate.luck.p()
+
+
+def decide(test: Comparison, estimate: Estimate, claimed: float | None, holm_p: float | None) -> tuple[Verdict, str]:
+    """Return verdict and reason of one effect; arms that have not learnt are the caller's to find.
 
     Args:
-        claim: the claim.
-        evidence: the table's results.
-        unusable: rows whose results are stale.
+        test: direction and smallest gain that counts.
+        estimate: the effect; of a conjunction the weakest pair's.
+        claimed: the paper's own effect in the same metric, if it prints one.
+        holm_p: the effect's p within the paper's ledger.
     """
-    better, worse = _names(claim.better), _names(claim.worse)
-    stale = sorted(unusable.intersection((*better, *worse)))
-    if stale:
-        return ClaimView(claim, "not run", None, "", f"stale: {', '.join(stale)}")
-    what = Quantity(claim.metric, claim.within)
-    first, second = (worse, better) if claim.smaller_is_better else (better, worse)
-    effect = evidence.difference(first, second, what)
-    if effect is None:
-        missing = [name for name in (*better, *worse) if evidence.estimate(name, what) is None]
-        return ClaimView(
-            claim, "not run", None, "", f"no result for {', '.join(missing)}" if missing else "no run in common"
-        )
-    verdict, why = _decide(claim, effect)
-    if verdict == "supported" and (idle := _untrained(claim, worse, evidence)):
-        verdict, why = (
-            "inconclusive",
-            f"{', '.join(idle)} did not learn in every run: that is the budget, not the design",
-        )
-    return ClaimView(claim, verdict, effect, _detail(effect, what), why)
-
-
-def _untrained(claim: ClaimSpec, rows: Sequence[str], evidence: Evidence) -> list[str]:
-    """Return the rows that have a run at or below the claim's floor."""
-    if claim.floor is None:
-        return []
-    found = {row: evidence.estimate(row, Quantity(claim.metric, claim.within)) for row in rows}
-    return [row for row, estimate in found.items() if estimate and min(estimate.runs, default=1.0) <= claim.floor]
-
-
-def _decide(claim: ClaimSpec, effect: Estimate) -> tuple[Verdict, str]:
-    low, high, runs = effect.interval.low, effect.interval.high, len(effect.runs)
+    low, high = estimate.interval.low, estimate.interval.high
+    if not enough_repeats(estimate) or estimate.luck is None:
+        return "inconclusive", f"fewer than {MIN_REPEATS} repeats: no verdict"
     if low is None or high is None:
         return "inconclusive", "no interval: predictions of at least two patients are needed"
-    if runs < claim.min_runs:
-        return "inconclusive", f"fewer than {claim.min_runs} trainings a side"
-    if high < claim.tolerance:
-        return "not supported", f"the interval lies below {claim.tolerance:g}, the smallest gain that counts"
-    if low <= 0:
-        return "inconclusive", "the interval holds 0"
-    if effect.value < claim.tolerance:
-        return "inconclusive", f"smaller than {claim.tolerance:g}, the smallest gain that counts"
-    if not effect.same_sign():
-        return "inconclusive", "the runs do not agree on the sign"
-    return "supported", "the interval lies above 0 and every run agrees"
+    significant = holm_p is not None and holm_p < ALPHA
+    if test.direction == "no-worse":
+        return _no_worse(test.gain, low, high, significant)
+    if low > 0 and estimate.value >= test.gain and significant:
+        return "supported", "the interval lies above 0"
+    if claimed is not None and high < claimed and (low > 0 or high >= test.gain):
+        return "smaller than claimed", f"the interval lies below the paper's {claimed:+.4g}"
+    if -test.gain < low and high < test.gain:
+        return "no gain", f"the interval lies within {test.gain:g} of 0"
+    if high < 0 and significant:
+        return "contradicted", "the interval lies below 0"
+    seen = f"this run could have seen {estimate.luck.smallest_visible():.2g}"
+    if claimed is None:
+        return "inconclusive", seen
+    excluded = (
+        f"; the interval excludes the paper's {claimed:+.3g}"
+        if high < claimed
+        else f"; the paper claims {claimed:+.3g}"
+    )
+    return "inconclusive", seen + excluded
 
 
-def _detail(effect: Estimate, what: Quantity) -> str:
-    """``+0.004 AUC [-0.02, 0.03] over 3 seeds``."""
-    column = Column(what.metric, minus="")
-    name = what.statistic.upper() if len(what.statistic) < 5 else what.statistic
-    p = "" if effect.p is None else f", DeLong {text.p_value(effect.p)}"
-    parts = [text.mean(effect, column), name, text.bounds(effect, column)]
-    return f"{' '.join(part for part in parts if part)} over {effect.over}{p}"
-
-
-def ranking_note(spec: TableSpec, evidence: Evidence, usable: Sequence[str]) -> str:
-    """Say that the rows are not ranked, if even the best and the worst cannot be told apart; else nothing.
-
-    They are compared in the first of our columns that ranks (AUC, accuracy, F1) and has an interval.
-    """
-    columns = [c for c in spec.columns if c.minus is None and quantity(c).statistic.split("@")[0] in RANKED_BY]
-    for column in sorted(columns, key=lambda column: not column.ci):
-        values = [(name, evidence.estimate(name, quantity(column))) for name in usable]
-        found = sorted(
-            (estimate.value, name) for name, estimate in values if estimate and estimate.interval.low is not None
-        )
-        if not spec.ranked or len(found) < 2:
-            continue
-        try:
-            gap = evidence.difference([found[-1][1]], [found[0][1]], quantity(column))
-        except InputError:  # one row in folds, the other with all cases in one file
-            return "rows not ranked: the best and the worst were not tested fold by fold on the same cases"
-        if gap is None or gap.interval.excludes(0):
-            return ""
-        shown = Column(column.metric, scale=column.scale, digits=column.digits, minus="")
-        return f"rows not ranked at this budget: best - worst is {text.compact(gap, shown)} ({column.label})"
-    return ""
+def _no_worse(margin: float, low: float, high: float, significant: bool) -> tuple[Verdict, str]:
+    if high < -margin:
+        return "contradicted", f"worse by more than {margin:g}"
+    if low > -margin and significant:
+        return "supported", f"the interval lies above a loss of {margin:g}"
+    return "inconclusive", f"the interval holds a loss of {margin:g}" if low <= -margin else "not significant (Holm)"

@@ -1,7 +1,4 @@
-"""What a key's command declares about one table: plain data, no numbers of ours, nothing heavy to import.
-
-In: nothing. Out: the frozen dataclasses that ``reproduce/<key>.py`` fills in and ``_tables.py`` reads.
-"""
+"""Declare what a table holds: plain data, no numbers of ours, nothing heavy to import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -99,35 +96,6 @@ class BaselineSpec:
 
 
 @dataclass(frozen=True)
-class ClaimSpec:
-    """A sentence of the paper and the comparison that decides it, fixed before the numbers are seen.
-
-    The effect is ``metric`` of ``better`` minus ``worse``, averaged over pairs and runs. With fewer than
-    ``min_runs`` runs the claim is *inconclusive*. It is *supported* if the effect is at least ``tolerance``,
-    its 95 % interval lies above 0, its sign is the same in every run and no ``worse`` row has a run at the
-    ``floor``; *not supported* if the interval lies below ``tolerance``; else *inconclusive*.
-
-    Attributes:
-        better: row or baseline id, or several.
-        worse: as many ids.
-        tolerance: the smallest gain that counts, in the metric's unit.
-        min_runs: trainings (seeds x folds) below which nothing is decided.
-        smaller_is_better: for losses and errors.
-        floor: a ``worse`` row with a run at or below it has not been trained: to be better than that supports nothing.
-    """
-
-    text: str
-    better: str | tuple[str, ...]
-    worse: str | tuple[str, ...]
-    metric: str
-    tolerance: float = 0.0
-    within: Subset | None = None
-    min_runs: int = 3
-    smaller_is_better: bool = False
-    floor: float | None = None
-
-
-@dataclass(frozen=True)
 class TableSpec:
     """One printed table or figure of a paper, and how ours is set beside it.
 
@@ -147,7 +115,6 @@ class TableSpec:
     columns: tuple[Column, ...]
     rows: tuple[RowSpec, ...]
     baselines: tuple[BaselineSpec, ...] = ()
-    claims: tuple[ClaimSpec, ...] = ()
     levels: tuple[Level, ...] = (Level("image"), Level("patient", "patient_id"))
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

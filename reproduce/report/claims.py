@@ -1,29 +1,30 @@
-"""Verdicts as text: on the terminal, as Markdown and as HTML.
+"""Print verdicts on the terminal, as Markdown and as HTML: the paper's effect, what its sample could show, and ours.
 
-In: judged claims. Out: one line or block a claim, with the paper's effect, what its sample could have shown, ours.
-Effects are in points: 0.01 of accuracy, AUC or any other rate.
+Effects carry their metric and are shares of 1: 0.01 of accuracy is one point.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from rich.console import Console
 from rich.markup import escape as plain
 
-from medrepro.reproduce.evaluation.judge import Effect, Judged, count_verdicts
-from medrepro.reproduce.printed.claims import PaperClaims
+from medrepro.reproduce.evaluation import text
+from medrepro.reproduce.evaluation.effects import Effect
+from medrepro.reproduce.evaluation.judge import Checked, Judged, Ledger, count_verdicts
+from medrepro.reproduce.printed.claim import Comparison, PaperClaims
 from medrepro.reproduce.report.plain_page import article, plain_page
+from medrepro.reproduce.report.terminal import VERDICT_STYLES
 
-STYLES = {
-    "supported": ("green", "green"),
-    "not supported": ("red", "vermilion"),
-    "inconclusive": ("yellow", "ochre"),
-    "needs original data": ("cyan", "blue"),
-    "cannot be (audit)": ("magenta", "purple"),
-    "cannot be judged": ("dim", "muted"),
-    "not run": ("dim", "muted"),
+COLOURS = {
+    "supported": "green",
+    "smaller than claimed": "ochre",
+    "no gain": "vermilion",
+    "contradicted": "vermilion",
+    "inconclusive": "ochre",
+    "needs original data": "blue",
+    "cannot be (audit)": "purple",
 }
-Ledger = Mapping[str, tuple[PaperClaims, Sequence[Judged]]]
 
 
 def headline(judged: Sequence[Judged]) -> str:
@@ -33,42 +34,55 @@ def headline(judged: Sequence[Judged]) -> str:
 
 
 def printed_text(judged: Judged) -> str:
-    """The paper's effect, and beside it the smallest that its sample could have shown."""
-    parts = [f"paper {100 * judged.printed:+.2f}"] if judged.printed is not None else []
+    """Return the paper's effect in the metric of the test, and the smallest that its sample could have shown."""
+    parts = [printed_effect(judged)] if judged.claimed is not None else []
     for sample, smallest in judged.shown:
         note = f" ({sample.note})" if sample.note else ""
-        parts.append(f"{sample.n} {sample.unit}{note} could show {100 * smallest:.1f}")
+        parts.append(f"{sample.n} {sample.unit}{note} could show {smallest:.2g}")
     return " · ".join(parts)
 
 
-def effect_text(effect: Effect | None) -> str:
-    """Our effect with its interval, corrected p, runs and data; empty without one."""
-    if effect is None:
+def effect_text(test: Comparison, effect: Effect) -> str:
+    """Return our effect: metric, interval, P(A > B), corrected p, repeats, budget and data."""
+    parts = [f"ours {text.effect(effect.estimate)} {test.metric}"]
+    if len(effect.pairs) > 1:
+        parts.append(f"weakest of {len(effect.pairs)} pairs ({effect.names[effect.weakest]})")
+    parts += [f"P(A > B) {effect.above:.2f}"] if effect.above is not None else []
+    parts += [f"p {effect.holm:.3f} (Holm)"] if effect.holm is not None else []
+    return f"{', '.join(parts)} over {effect.estimate.over} at {effect.preset} on {effect.data} data ({effect.tier})"
+
+
+def pairs_text(effect: Effect) -> str:
+    """Return every pair of a conjunction with its interval; empty for a single one."""
+    if len(effect.pairs) < 2:
         return ""
-    interval = effect.estimate.interval
-    bounds = "" if interval.low is None or interval.high is None else _bounds(interval.low, interval.high)
-    p = "" if effect.holm is None else f", p {effect.holm:.3f} (Holm)"
-    stale = f", stale: {effect.stale}" if effect.stale else ""
-    return (
-        f"ours {100 * interval.value:+.2f}{bounds} over {effect.estimate.over}{p} on {effect.data} data "
-        f"({effect.tier}){stale}"
+    return "pairs " + "; ".join(
+        f"{name} {text.effect(one)}" for name, one in zip(effect.names, effect.pairs, strict=True)
     )
 
 
+def control_text(checked: Checked) -> str:
+    """Return what a control was built to show, and whether it did."""
+    test, effect = checked.control.comparison, checked.effect
+    if effect is None:
+        return f"control not run: {checked.control.says}"
+    outcome = "passed" if checked.passed else "failed"
+    return f"control {outcome}: {checked.control.says}: {text.effect(effect.estimate)} {test.metric}"
+
+
 def _measured(one: Judged) -> list[str]:
-    """Our effect where it decides, then the same comparison on other data."""
-    return [text for effect in (one.effect, *one.others) if (text := effect_text(effect))]
-
-
-def _bounds(low: float, high: float) -> str:
-    return f" [{100 * low:+.2f}, {100 * high:+.2f}]"
+    """Return our effect where it decides with its pairs, then the same comparison elsewhere, then the controls."""
+    test = one.claim.comparison
+    found = [] if one.effect is None or test is None else [effect_text(test, one.effect), pairs_text(one.effect)]
+    found += [effect_text(test, other) for other in one.others] if test is not None else []
+    return [line for line in (*found, *map(control_text, one.controls)) if line]
 
 
 def show(claims: PaperClaims, judged: Sequence[Judged], console: Console) -> None:
     """Print one paper's verdicts."""
-    console.print(f"[bold]{plain(claims.paper.key)}[/] · {headline(judged)}; effects in points")
+    console.print(f"[bold]{plain(claims.paper.key)}[/] · {headline(judged)}")
     for one in judged:
-        style = STYLES[one.verdict][0]
+        style = VERDICT_STYLES.get(one.verdict, "dim")
         console.print(f"[{style}]{one.verdict:20}[/] {plain(one.claim.says)} [dim]({plain(one.claim.where)})[/]")
         for line in (printed_text(one), *_measured(one), one.why):
             if line:
@@ -89,11 +103,37 @@ def markdown(ledger: Ledger) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summary(judged: Sequence[Judged]) -> str:
+    """Return one Markdown line per claim: verdict, our effect, the paper's, what it was asked of, its controls."""
+    return "".join(f"- **{one.verdict}**: {_cell(_sentence(one))}\n" for one in judged)
+
+
+def _sentence(one: Judged) -> str:
+    parts = [f"{one.claim.says} ({one.claim.where})", *_measured(one)[:1], printed_effect(one), one.why]
+    return "; ".join(part for part in (*parts, *map(control_text, one.controls)) if part)
+
+
+def printed_effect(one: Judged) -> str:
+    """Return the paper's own effect in the metric of the test; empty where it prints none."""
+    test = one.claim.comparison
+    return f"paper {one.claimed:+.4g} {test.statistic}" if one.claimed is not None and test else ""
+
+
+def changes(judged: Sequence[Judged]) -> str:
+    """Return the verdicts that a change of the rule changed, as a Markdown table: before, after, why."""
+    lines = [
+        f"| {_cell(one.claim.says)} | {one.claim.was} | {one.verdict} | {_cell(one.why)} |"
+        for one in judged
+        if one.claim.was not in ("", one.verdict)
+    ]
+    return "\n".join(["| claim | before | after | why |", "|:--|:--|:--|:--|", *lines]) + "\n"
+
+
 _RULE = (
-    "Effects are in points (0.01 of a rate). What a sample could show: the smallest difference that a two-sided test "
-    "at 5 % finds with a probability of 80 %, two models on the same cases correlating 0.5 (assumed). The rule, rows "
-    "and the tolerances were written down in `reproduce/claims.yaml` before the runs; p values are Holm-corrected "
-    "within a paper."
+    "Intervals count both sources of luck, patients and trainings; of a claim on each of several pairs the weakest "
+    "decides. What a sample could show: the smallest difference that a two-sided test at 5 % finds with a probability "
+    "of 80 %, two models on the same cases correlating 0.5 (assumed). Rows, metrics and the smallest gains that count "
+    "stand in `claims.yaml` of each paper, with the date of each change; p values are Holm-corrected within a paper."
 )
 
 
@@ -120,4 +160,4 @@ def _article(one: Judged) -> str:
     claim = one.claim
     lines = (f"“{claim.quote}” ({claim.where})", printed_text(one), *_measured(one), one.why)
     parts = "".join(f'<p class="note">{escape(line)}</p>' for line in lines if line)
-    return article(one.verdict, STYLES[one.verdict][1], claim.says, parts)
+    return article(one.verdict, COLOURS.get(one.verdict, "muted"), claim.says, parts)

@@ -16,15 +16,20 @@ from pathlib import Path
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.datamodules.support.processes import each
 from medrepro.reproduce.evaluation.collect import RESULTS
+from medrepro.reproduce.evaluation.judge import Ledger, judge_all
+from medrepro.reproduce.evaluation.ledger import VERDICTS, ledger_text
 from medrepro.reproduce.plan.identity import ROOT
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import load
+from medrepro.reproduce.printed.load import KEYS
+from medrepro.reproduce.report.claims import changes, summary
 
 BLOCK = re.compile(
     r"(<!-- results: (?P<key>\w+) (?P<kind>table|figure|study) (?P<name>\S+)(?: (?P<data>[\w+-]+))? -->\n)"
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
+VERDICTS_BLOCK = re.compile(r"(<!-- (?P<what>claims|changes): (?P<key>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Wanted = tuple[str, str, str | None]  # key, target, data
 EMPTY = "*Not measured yet: no committed result.*\n"
 
@@ -43,6 +48,25 @@ def tables(texts: Iterable[str]) -> dict[Wanted, str]:
     """Return what fills the blocks of all texts, each once, on all cores: a bootstrap takes seconds."""
     wanted = list(dict.fromkeys(_wanted(match) for text in texts for match in BLOCK.finditer(text)))
     return dict(each(_table, wanted, os.cpu_count() or 1, setting="other programs running"))
+
+
+def with_verdicts(text: str, ledger: Ledger) -> str:
+    """Return ``text`` with its lists of claims and of changed verdicts filled anew."""
+    fill = {"claims": summary, "changes": changes}
+    return VERDICTS_BLOCK.sub(lambda match: f"{match[1]}{fill[match['what']](ledger[match['key']][1])}{match[4]}", text)
+
+
+def verdict_files(ledger: Ledger, check: bool) -> list[str]:
+    """Write each paper's verdicts beside its results, unless ``check``; return those that were out of date."""
+    stale = []
+    for key, (_, judged) in ledger.items():
+        path, text = RESULTS / key / VERDICTS, ledger_text(judged)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(f"{key}/{VERDICTS}")
+            if not check:
+                with atomic_write(path) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
+    return stale
 
 
 def _table(wanted: Wanted) -> str:
@@ -80,9 +104,11 @@ def main(args: list[str] | None = None) -> int:
     """Rewrite the documents, or with ``--check`` report which of them are out of date (exit code 1)."""
     check = "--check" in (sys.argv[1:] if args is None else args)
     texts = {path: path.read_text() for path in documents() if path.is_file()}
-    filled, stale = tables(texts.values()), []
+    ledger = judge_all(KEYS, RESULTS)
+    stale = verdict_files(ledger, check)  # first: tables quote them
+    filled = tables(texts.values())
     for path, old in texts.items():
-        new = rendered(old, filled)
+        new = with_verdicts(rendered(old, filled), ledger)
         if new != old:
             stale.append(path.name)
             if not check:

@@ -27,7 +27,20 @@ __all__ = ["Citation", "Page", "markdown_table", "write_report"]
 MAX_BYTES = 3_000_000
 TEMPLATE = "report.html"
 TIERS = {"embedded": "embedded data", "stand-in": "stand-in data", "original": "original data"}
-VERDICT_MARKS = {"supported": "✓", "not supported": "✗", "inconclusive": "?", "not run": "–"}
+VERDICT_MARKS = {
+    "supported": "✓",
+    "smaller than claimed": "<",
+    "no gain": "✗",
+    "contradicted": "✗",
+    "inconclusive": "?",
+    "not learnt": "–",
+    "cannot be asked here": "–",
+    "needs original data": "–",
+    "cannot be (audit)": "✗",
+    "cannot be judged": "–",
+    "not run": "–",
+    "not judged": "–",
+}
 
 
 @dataclass(frozen=True)

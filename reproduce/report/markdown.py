@@ -1,11 +1,8 @@
-"""Tables for README and cards: rendered from results, never typed.
-
-In: a :class:`TableView`. Out: a Markdown fragment; a blank stays blank.
-"""
+"""Render tables for README and cards as Markdown, from results, never typed; a blank stays blank."""
 
 from medrepro.reproduce.evaluation import text
+from medrepro.reproduce.evaluation.ledger import ClaimView
 from medrepro.reproduce.evaluation.table_view import TableView, ViewCell, ViewColumn, ViewRow
-from medrepro.reproduce.evaluation.verdicts import ClaimView
 
 OTHER_DATA = {"all": " (other data)", "some": " (some other data)", "none": ""}
 
@@ -41,8 +38,7 @@ def _label(view: TableView, row: ViewRow) -> str:
 
 
 def _claim(claim: ClaimView) -> str:
-    because = f"{claim.detail} ({claim.why})" if claim.detail else claim.why
-    return f"“{_escape(claim.claim.text)}”: **{claim.verdict}**; {_escape(because)}"
+    return f"{_escape(claim.claim.says)}: **{claim.verdict}**; {_escape(claim.detail)}"
 
 
 def _escape(words: str) -> str:

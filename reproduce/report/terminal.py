@@ -21,7 +21,15 @@ from rich.text import Text
 from medrepro.reproduce.evaluation import text
 from medrepro.reproduce.evaluation.table_view import TableView, ViewColumn, ViewRow
 
-VERDICT_STYLES = {"supported": "green", "not supported": "red", "inconclusive": "yellow", "not run": "dim"}
+VERDICT_STYLES = {
+    "supported": "green",
+    "smaller than claimed": "yellow",
+    "no gain": "red",
+    "contradicted": "red",
+    "inconclusive": "yellow",
+    "needs original data": "cyan",
+    "cannot be (audit)": "magenta",
+}
 OTHER_DATA = {"all": "\nother data", "some": "\nsome other data", "none": ""}
 RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")  # a line below the head and above the baselines
 PLAIN_WIDTH = 200  # characters of output that is no terminal: wide enough not to fold
@@ -69,10 +77,9 @@ def show_table(view: TableView, console: Console) -> None:
     for note in view.notes:
         console.print(Text(f"note   {note}", style="dim"), soft_wrap=True)
     for claim in view.claims:
-        line = Text(f'claim  "{claim.claim.text}"   ')
-        line.append(claim.verdict, style=VERDICT_STYLES[claim.verdict])
-        because = f"{claim.detail} ({claim.why})" if claim.detail else claim.why
-        console.print(line.append(f": {because}"), soft_wrap=True)
+        line = Text(f"claim  {claim.claim.says}   ")
+        line.append(claim.verdict, style=VERDICT_STYLES.get(claim.verdict, "dim"))
+        console.print(line.append(f": {claim.detail}" if claim.detail else ""), soft_wrap=True)
 
 
 def _table(view: TableView) -> Table:

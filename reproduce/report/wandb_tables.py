@@ -41,8 +41,8 @@ def log_table(
             return
         for one in views:
             run.log({f"tables/{one.spec.name}": _table(*table_lines(one))})
-        verdicts = [[claim.claim.text, claim.verdict, claim.detail, claim.why] for one in views for claim in one.claims]
-        run.log({"claims": _table(["claim", "verdict", "detail", "why"], verdicts)})
+        verdicts = [[claim.claim.says, claim.verdict, claim.detail] for one in views for claim in one.claims]
+        run.log({"claims": _table(["claim", "verdict", "detail"], verdicts)})
         for figure in figures:
             path = folder / "figures" / f"{figure.id}.png"
             path.parent.mkdir(exist_ok=True)

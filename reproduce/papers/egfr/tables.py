@@ -23,7 +23,7 @@ from medrepro.reproduce.papers.egfr.protocol import (
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
 from medrepro.reproduce.plan.protocol import Variant
-from medrepro.reproduce.plan.table import ClaimSpec, RowSpec, TableSpec
+from medrepro.reproduce.plan.table import RowSpec, TableSpec
 from medrepro.reproduce.printed.load import load_paper
 
 if TYPE_CHECKING:
@@ -58,10 +58,6 @@ def table5(options: Options) -> Job:
         columns=columns(options),
         rows=rows("5", variants),
         baselines=baselines(options),
-        claims=(
-            _claim("batch training beats random selection", "resnet34-{}-bt", "resnet34-{}-rs", ("ce", "ml")),
-            _claim("the mixed loss beats cross-entropy", "resnet34-ml-{}", "resnet34-ce-{}", ("rs", "bt")),
-        ),
         levels=levels(options),
         classes=CLASSES[options.data],
         notes=narrow_note(options),
@@ -100,10 +96,6 @@ def table6(options: Options) -> Job:
         columns=columns(options, printed),
         rows=rows("6", variants),
         baselines=baselines(options),
-        claims=tuple(
-            _claim(f"the mixed loss beats {text}, over all networks", "{}-ml", f"{{}}-{loss}", tuple(NETWORKS))
-            for loss, text in (("ce", "cross-entropy"), ("ctl", "the triplet loss"), ("cil", "the lifted loss"))
-        ),
         levels=levels(options),
         classes=CLASSES[options.data],
         notes=narrow_note(options),
@@ -126,17 +118,6 @@ def drawn(options: Options) -> Callable[[Any], Sequence[Any]]:
         return Gallery(options)(view)
 
     return draw
-
-
-def _claim(text: str, better: str, worse: str, over: tuple[str, ...]) -> ClaimSpec:
-    """Return a claim on the patients' AUC between pairs of rows, one pair for each name in ``over``."""
-    return ClaimSpec(
-        text,
-        better=tuple(better.format(name) for name in over),
-        worse=tuple(worse.format(name) for name in over),
-        metric="patient/auc",
-        tolerance=GAIN,
-    )
 
 
 CLASSIFIERS: "dict[str, tuple[Classifier, str]]" = {

@@ -5,7 +5,7 @@ from medrepro.reproduce.papers.quadsnet.tables import BASELINES, CLASSES, DEFINI
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
 from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
-from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
+from medrepro.reproduce.plan.table import BaselineSpec, Column, RowSpec, TableSpec
 
 STREAMS = (
     ("cs1",), ("cs2",), ("ss1",), ("ss2",),
@@ -24,12 +24,7 @@ def streams(options: Options) -> Job:
         Variant("-".join(chosen), " + ".join(name.upper() for name in chosen), {"streams": list(chosen)})
         for chosen in STREAMS
     ]
-    every = variants[-1].row
-    singles = tuple(variant.row for variant in variants[:4])
-    claim = ClaimSpec(
-        "four streams are better than one", (every,) * len(singles), singles, "image/balanced_accuracy", tolerance=0.01
-    )
-    return _study(options, "streams", "Which streams are needed", variants, (claim,), metric_columns(NOT_PRINTED))
+    return _study(options, "streams", "Which streams are needed", variants, metric_columns(NOT_PRINTED))
 
 
 def losses(options: Options) -> Job:
@@ -47,13 +42,7 @@ def losses(options: Options) -> Job:
         )
         for how in WEIGHTS
     ]
-    claims = (
-        _gain("the margin loss is better than cross-entropy, weighted", "margin-balanced", "ce-balanced"),
-        _gain("the margin loss is better than cross-entropy, unweighted", "margin-none", "ce-none"),
-        _gain("weights help the margin loss", "margin-balanced", "margin-none"),
-        _gain("the margin loss wants a sigmoid, not a softmax", "margin-balanced", "softmax-balanced"),
-    )
-    return _study(options, "loss", "Which loss", variants, claims, metric_columns(NOT_PRINTED))
+    return _study(options, "loss", "Which loss", variants, metric_columns(NOT_PRINTED))
 
 
 def imbalance(options: Options) -> Job:
@@ -69,15 +58,6 @@ def imbalance(options: Options) -> Job:
         for loss in ("margin", "ce")
         for how in WEIGHTS
     ]
-    claims = tuple(
-        _gain(
-            f"at 1:{ratio} the weighted margin loss is better than cross-entropy, {words}",
-            f"margin-balanced-{ratio}",
-            f"ce-{how}-{ratio}",
-        )
-        for ratio in RATIOS
-        for how, words in WEIGHTS.items()
-    )
     columns = (
         Column("image/sensitivity", "SE"),
         Column("image/specificity", "SP"),
@@ -85,11 +65,7 @@ def imbalance(options: Options) -> Job:
         Column("image/auc", "AUC", ci=True),
     )
     seeds = QUICK_IMBALANCE_SEEDS if options.preset == "quick" else None
-    return _study(options, "imbalance", "How much imbalance the losses bear", variants, claims, columns, seeds)
-
-
-def _gain(text: str, better: str, worse: str) -> ClaimSpec:
-    return ClaimSpec(text, better, worse, "image/balanced_accuracy", tolerance=0.01)
+    return _study(options, "imbalance", "How much imbalance the losses bear", variants, columns, seeds)
 
 
 def _study(
@@ -97,7 +73,6 @@ def _study(
     name: str,
     title: str,
     variants: list[Variant],
-    claims: tuple[ClaimSpec, ...],
     columns: tuple[Column, ...],
     seeds: tuple[int, ...] | None = None,
 ) -> Job:
@@ -110,7 +85,6 @@ def _study(
         columns=columns,
         rows=tuple(RowSpec(variant.row, variant.label) for variant in variants),
         baselines=baselines,
-        claims=claims,
         classes=CLASSES.get(options.data, ()),
         notes=(DEFINITIONS,),
         kind="Study",

@@ -19,7 +19,7 @@ from medrepro.reproduce.papers.quadsnet.protocol import (
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
 from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
-from medrepro.reproduce.plan.table import WITHOUT_NETWORK, BaselineSpec, ClaimSpec, Column, RowSpec, TableSpec
+from medrepro.reproduce.plan.table import WITHOUT_NETWORK, BaselineSpec, Column, RowSpec, TableSpec
 from medrepro.reproduce.printed.load import load_paper
 
 UNTRAINED = 0.55  # balanced accuracy of two classes at or below which a network has not learnt in its budget
@@ -87,28 +87,12 @@ def _table3_embedded(options: Options) -> Job:
         columns=metric_columns(NOT_PRINTED),
         rows=tuple(RowSpec(variant.row, variant.label) for variant in variants),
         baselines=BASELINES,
-        claims=(
-            _claim("the margin loss performs better than the cross-entropy loss", "qn", "qn-ce"),
-            _claim(
-                "QuadSNet handles imbalance and overfitting better than larger models",
-                ("qn", "qn"),
-                ("mn", "rn"),
-                UNTRAINED,
-            ),
-        ),
         classes=CLASSES[EMBEDDED],
         notes=(DEFINITIONS,),
     )
     return Job(
         spec, PROTOCOL.cells(options, "3", variants), PROTOCOL.assumptions(options), prepare=preparation(options)
     )
-
-
-def _claim(
-    text: str, better: str | tuple[str, ...], worse: str | tuple[str, ...], floor: float | None = None
-) -> ClaimSpec:
-    """Return a claim on balanced accuracy; a gain below 0.01 does not count."""
-    return ClaimSpec(text, better, worse, metric="image/balanced_accuracy", tolerance=0.01, floor=floor)
 
 
 def _table3_real(options: Options) -> Job:
@@ -131,7 +115,6 @@ def _table3_real(options: Options) -> Job:
         )
         for short in NETWORKS
     )
-    others = tuple(names[short] for short in QUICK_NETWORKS[1:])
     spec = TableSpec(
         key=KEY,
         number="3",
@@ -139,14 +122,6 @@ def _table3_real(options: Options) -> Job:
         columns=metric_columns(TABLE_3 if theta in ("theta1", "theta2", "theta3") else NOT_PRINTED),
         rows=rows,
         baselines=(BASELINES[-1],),
-        claims=(
-            _claim(
-                "QuadSNet handles overfitting better than pre-trained models",
-                (names["qn"],) * len(others),
-                others,
-                UNTRAINED,
-            ),
-        ),
         classes=CLASSES.get(options.data, ()),
         notes=(DEFINITIONS, READINGS),
     )

@@ -27,7 +27,7 @@ from medrepro.reproduce.papers.segradcam.protocol import (
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
 from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
-from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, Level, RowSpec, Subset, TableSpec
+from medrepro.reproduce.plan.table import BaselineSpec, Column, Level, RowSpec, Subset, TableSpec
 
 CLASSES = ("benign", "malignant")
 LEVELS = (Level("nodule"), Level("patient", "patient_id", "max"))
@@ -84,7 +84,6 @@ def classified(
     number: str,
     title: str,
     rows: tuple[RowSpec, ...],
-    claims: tuple[ClaimSpec, ...] = (),
     kind: Literal["Table", "Figure", "Study"] = "Table",
 ) -> TableSpec:
     """Return the declaration of a table of classifiers."""
@@ -98,7 +97,6 @@ def classified(
         baselines=(*diameter, BaselineSpec("majority", "majority")),
         levels=LEVELS,
         classes=CLASSES,
-        claims=claims,
         notes=(LOST,),
         kind=kind,
     )
@@ -206,15 +204,6 @@ def trust(options: Options) -> Job:
             Column("explain/seconds", "s a volume"),
         ),
         rows=tuple(RowSpec(row, label, below=row == "gaussian-centre") for row, label in METHODS.items()),
-        claims=(
-            ClaimSpec(
-                "Grad-CAM++ finds the nodule better than a Gaussian at the centre",
-                "grad-cam-plus-plus",
-                "gaussian-centre",
-                "nodule/energy",
-            ),
-            ClaimSpec("Grad-CAM++ beats Grad-CAM", "grad-cam-plus-plus", "grad-cam", "nodule/energy"),
-        ),
         levels=LEVELS,
         notes=(
             "Nodules lie at the centre of their cubes, so a Gaussian there is hard to beat; it is shown for that.",
@@ -257,11 +246,7 @@ def table4(options: Options) -> Job:
         *(RowSpec(variant.row, variant.label) for variant in variants),
         RowSpec(OURS.row, OURS.label),
     )
-    claims = tuple(
-        ClaimSpec(f"the SE network beats {variant.label}", OURS.row, variant.row, "nodule/auc", tolerance=0.01)
-        for variant in variants
-    )
-    spec = classified(options, "4", "Comparators at one budget of parameters", rows, claims=claims)
+    spec = classified(options, "4", "Comparators at one budget of parameters", rows)
     folds = compared_folds(options)
     cells = (*same(options, "4", folds), *PROTOCOL.cells(options, "4", variants, folds=folds))
     return Job(spec, cells, PROTOCOL.assumptions(options, "comparators"), prepare=preparation(options))
@@ -270,13 +255,7 @@ def table4(options: Options) -> Job:
 def study_se(options: Options) -> Job:
     """Plan the ablation: no SE, SE with ReLU, SE with Mish (the activation lies inside the gate)."""
     rows = (RowSpec(PLAIN.row, PLAIN.label), RowSpec(RELU.row, "SE, ReLU"), RowSpec(OURS.row, "SE, Mish"))
-    claims = (
-        ClaimSpec("squeeze-and-excitation helps", OURS.row, PLAIN.row, "nodule/auc", tolerance=0.01),
-        ClaimSpec("Mish beats ReLU in the gate", OURS.row, RELU.row, "nodule/auc", tolerance=0.01),
-    )
-    spec = classified(
-        options, "se", "Squeeze-and-excitation on or off, Mish or ReLU", rows, claims=claims, kind="Study"
-    )
+    spec = classified(options, "se", "Squeeze-and-excitation on or off, Mish or ReLU", rows, kind="Study")
     cells = (*same(options, "se"), *PROTOCOL.cells(options, "se", [PLAIN, RELU]))
     return Job(spec, cells, PROTOCOL.assumptions(options), prepare=preparation(options))
 
