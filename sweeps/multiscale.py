@@ -34,9 +34,10 @@ from medrepro.reproduce.papers.multiscale.ensemble import (
     grid_search,
     simplex_grid,
 )
-from medrepro.reproduce.papers.multiscale.paper import Recipe, cells, preparation
+from medrepro.reproduce.papers.multiscale.protocol import PROTOCOL, preparation
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
+from medrepro.reproduce.plan.protocol import Variant
 from medrepro.sweeps.command import main as run
 from medrepro.sweeps.study import Range, Study
 
@@ -60,8 +61,8 @@ OPTIMA = ((0.2, 0.3, 0.5), (0.6, 0.25, 0.15), (0.1, 0.8, 0.1))
 
 def auc_term_cells(options: Options, row: str) -> tuple[Cell, ...]:
     """Return Light10's cells at 32 mm, with whatever the options change."""
-    recipe = Recipe(row, "Light10, 32 mm", "classifier", {"network": "light10", "scale": 32}, {"scale": 32})
-    return cells(options, "sweep-auc-term", [recipe])
+    variant = Variant(row, "Light10, 32 mm", {"network": "light10", "scale": 32}, {"scale": 32})
+    return PROTOCOL.cells(options, "sweep-auc-term", [variant])
 
 
 def prepare(options: Options) -> object:

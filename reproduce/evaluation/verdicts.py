@@ -85,12 +85,8 @@ def decide(test: Comparison, estimate: Estimate, claimed: float | None, holm_p: 
     seen = f"this run could have seen {estimate.luck.smallest_visible():.2g}"
     if claimed is None:
         return "inconclusive", seen
-    excluded = (
-        f"; the interval excludes the paper's {claimed:+.3g}"
-        if high < claimed
-        else f"; the paper claims {claimed:+.3g}"
-    )
-    return "inconclusive", seen + excluded
+    said = "the interval excludes the paper's" if high < claimed else "the paper claims"
+    return "inconclusive", f"{seen}; {said} {claimed:+.3g}"
 
 
 def _no_worse(margin: float, low: float, high: float, significant: bool) -> tuple[Verdict, str]:

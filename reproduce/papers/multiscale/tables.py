@@ -1,27 +1,25 @@
-"""The multi-scale paper's tables, figures and studies: which cells fill them, which claims they decide.
-
-In: options; out: a :class:`~medrepro.reproduce.plan.paper.Job`. The paper's numbers come from
-``reproduce/papers/multiscale/printed.yaml``.
-"""
+"""Plan the multi-scale paper's tables and figures, and the study of scales: which cells fill them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.papers.multiscale import figures
-from medrepro.reproduce.papers.multiscale.paper import (
-    EMBEDDED,
+from medrepro.reproduce.papers.multiscale.protocol import (
+    HERE,
     KEY,
     LIDC_DATA,
+    MASKS,
+    PROTOCOL,
     SCALES,
-    Recipe,
-    assumptions,
-    cells,
-    counted,
+    ensemble,
     preparation,
 )
+from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
-from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, Level, RowSpec, Subset, TableSpec
+from medrepro.reproduce.plan.protocol import EMBEDDED, Values, Variant
+from medrepro.reproduce.plan.table import BaselineSpec, Column, Level, RowSpec, Subset, TableSpec
 from medrepro.reproduce.printed.load import Table, load_paper
 
 LOSSES = {"ce": "CE", "auc-ce": "AUC-CE"}
@@ -74,14 +72,19 @@ def lead(options: Options) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def members(row: str, label: str, module: dict[str, object], scales: Sequence[int]) -> list[Recipe]:
-    """Return one classifier a scale and the ensemble of them, which is row ``row``."""
+def members(row: str, label: str, module: Values, scales: Sequence[int]) -> list[Variant]:
+    """Return one classifier per scale and the ensemble of them, which is row ``row``."""
     single = [
-        Recipe(f"{scale}-{row}", f"{label}, {scale} mm", "classifier", {**module, "scale": scale}, {"scale": scale})
+        Variant(f"{scale}-{row}", f"{label}, {scale} mm", {**module, "scale": scale}, {"scale": scale})
         for scale in scales
     ]
-    rows = [recipe.row for recipe in single]
-    return [*single, Recipe(row, label, "ensemble", {**module, "members": rows}, {})]
+    return [*single, ensemble(row, label, module, single)]
+
+
+def counted(options: Options, table: str, rows: Sequence[tuple[str, str]], function: str) -> tuple[Cell, ...]:
+    """Return one counted cell per (row, label): counting has no seeds, and no presets but the paper's."""
+    variants = [Variant(row, label, function=f"{HERE}.counts:{function}") for row, label in rows]
+    return PROTOCOL.counted(replace(options, preset="paper"), table, variants)
 
 
 def table1(options: Options) -> Job:
@@ -100,7 +103,8 @@ def table1(options: Options) -> Job:
         notes=("Levels are medians rounded half to even, as numpy does; nodules are pylidc's clusters.",),
         ranked=False,
     )
-    return Job(spec, counted(options, "1", [*rows, ("all", "all nodules")]), assumptions(options)[:1])
+    cells = counted(options, "1", [*rows, ("all", "all nodules")], "count_level")
+    return Job(spec, cells, PROTOCOL.assumptions(options)[:1])
 
 
 def table3_parameters(options: Options) -> Job:
@@ -117,14 +121,14 @@ def table3_parameters(options: Options) -> Job:
         notes=("Sec. 4.5 trains for 120 epochs with lr x 0.1 every 30; Table 3 prints 30.",),
         ranked=False,
     )
-    return Job(spec, counted(options, "3-parameters", rows))
+    return Job(spec, counted(options, "3-parameters", rows, "parameter"))
 
 
 def table3(options: Options) -> Job:
     """Plan the comparison: each network at three scales and their ensemble (quick: the 32 mm scale alone)."""
     table = load_paper(KEY).table("3")
     scales = SCALES if options.preset == "paper" else SCALES[:1]
-    recipes = [r for row, (label, module) in NETWORKS.items() for r in members(row, label, dict(module), scales)]
+    variants = [v for row, (label, module) in NETWORKS.items() for v in members(row, label, module, scales)]
     rows = [RowSpec(row, table.rows[row].label, printed(table, row), reason=CITED) for row in ("ol", "sd2023")]
     rows += [RowSpec(row, label, printed(table, row), row) for row, (label, _) in NETWORKS.items() if row != "u-net"]
     rows.append(RowSpec("u-net", NETWORKS["u-net"][0], method="u-net", below=True))
@@ -140,16 +144,14 @@ def table3(options: Options) -> Job:
         ),
         rows=tuple(rows),
         baselines=baselines(options),
-        claims=(
-            ClaimSpec("IFM beats MD, its own recipe with a plain network", "ifm", "md", "nodule/auc", tolerance=0.01),
-            ClaimSpec("three channels beat one", ("ifm", "ifm"), ("zioa", "zidt"), "nodule/auc", tolerance=0.01),
-        ),
         levels=LEVELS,
         classes=CLASSES,
-        members=tuple(recipe.row for recipe in recipes if recipe.row not in NETWORKS),
+        members=tuple(variant.row for variant in variants if variant.row not in NETWORKS),
     )
-    found = cells(options, "3", recipes)
-    used = assumptions(options, "power", "networks", "ifm", "level", "rows", "grid", "quick", "quick-3", "smoke")
+    found = PROTOCOL.cells(options, "3", variants)
+    used = PROTOCOL.assumptions(
+        options, "power", "networks", "ifm", "level", "rows", "grid", "quick", "quick-3", "smoke"
+    )
     return Job(spec, found, used, prepare=preparation(options, found))
 
 
@@ -160,9 +162,13 @@ def table4(options: Options, rows: Sequence[str] = tuple(SEGMENTERS), title: str
     options = options.sharing("table 4")
     table = load_paper(KEY).table("4")
     labels = {row: table.rows[row].label for row in rows}
-    recipes = [Recipe(row, labels[row], "segmenter", dict(SEGMENTERS[row]), {"masks": True}) for row in rows]
+    variants = [Variant(row, labels[row], SEGMENTERS[row], {"masks": True}) for row in rows]
     without = BALLS if len(rows) == len(SEGMENTERS) else {}  # a figure of curves has no use for them
-    balls = [Recipe(row, text, "ball", {"size": size}, {"masks": True}) for row, (size, text) in without.items()]
+    function = f"{HERE}.ball:ball"
+    balls = [
+        Variant(row, text, {"size": size}, {"masks": True}, function=function, computed=True)
+        for row, (size, text) in without.items()
+    ]
     spec = TableSpec(
         key=KEY,
         number="4",
@@ -172,21 +178,14 @@ def table4(options: Options, rows: Sequence[str] = tuple(SEGMENTERS), title: str
             *(RowSpec(row, labels[row], printed(table, row), row) for row in rows),
             *(RowSpec(ball.row, ball.label, below=True) for ball in balls),
         ),
-        claims=_segmentation_claims(rows),
         notes=(
             "Of each case J = D / (2 - D); of means D / (2 - D) <= J <= D, which ZI-Net(DT)'s printed "
             "0.7159 and 0.8538 cannot satisfy.",
         ),
     )
-    found = cells(options, "4", [*recipes, *balls])
-    used = assumptions(options, "networks", "ifm", "level", "decoder", "quick-masks", "smoke")
+    found = MASKS.cells(options, "4", [*variants, *balls])
+    used = PROTOCOL.assumptions(options, "networks", "ifm", "level", "decoder", "quick-masks", "smoke")
     return Job(spec, found, used, prepare=preparation(options, found))
-
-
-def _segmentation_claims(rows: Sequence[str]) -> tuple[ClaimSpec, ...]:
-    others = tuple(row for row in ("u-net", "kiu-net") if row in rows)
-    text = "residual fusion is effective: IFM finds more of a nodule than U-Net and KiU-Net"
-    return (ClaimSpec(text, ("ifm",) * len(others), others, "image/dice", tolerance=0.01),)
 
 
 def figure5(options: Options) -> Job:
@@ -196,14 +195,8 @@ def figure5(options: Options) -> Job:
 
 def study_scales(options: Options) -> Job:
     """Plan the default: three scales and their ensemble, with and without the AUC term; Table 1 stands first."""
-    recipes = [
-        recipe
-        for loss, label in LOSSES.items()
-        for recipe in members(f"ensemble-{loss}", f"ensemble {label}", {"network": "light10", "loss": loss}, SCALES)
-    ]
-    recipes = [_short(recipe) for recipe in recipes]
-    rows = tuple(RowSpec(r.row, r.label, method=r.row) for r in recipes)
-    single = tuple(f"{scale}-auc-ce" for scale in SCALES)
+    variants = [variant for loss in LOSSES for variant in _by_scale(loss)]
+    rows = tuple(RowSpec(v.row, v.label, method=v.row) for v in variants)
     weights = tuple(Column(f"weight/{scale}", f"w {scale}", digits=2) for scale in SCALES)
     spec = TableSpec(
         key=KEY,
@@ -212,51 +205,47 @@ def study_scales(options: Options) -> Job:
         columns=(Column("nodule/accuracy", "Acc", scale=100), *lead(options), *weights),
         rows=rows,
         baselines=baselines(options),
-        claims=(
-            ClaimSpec("the ensemble beats each scale", ("ensemble-auc-ce",) * 3, single, "nodule/auc", 0.01),
-            ClaimSpec(
-                "the AUC term beats cross-entropy alone",
-                (*single, "ensemble-auc-ce"),
-                (*(f"{scale}-ce" for scale in SCALES), "ensemble-ce"),
-                "nodule/auc",
-                0.01,
-            ),
-        ),
         levels=LEVELS,
         classes=CLASSES,
         kind="Study",
     )
-    found = cells(options, "scales", recipes)
-    used = assumptions(options, "power", "networks", "grid", "quick", "smoke")
+    found = PROTOCOL.cells(options, "scales", variants)
+    used = PROTOCOL.assumptions(options, "power", "networks", "grid", "quick", "smoke")
     before = (table1(options),) if options.data in LIDC_DATA else ()
     return Job(spec, found, used, prepare=preparation(options, found), before=before)
 
 
-def _short(recipe: Recipe) -> Recipe:
-    """Name a member by its scale and loss: ``32-ce`` instead of ``32-ensemble-ce``."""
-    module = dict(recipe.module)
-    if "members" in module:
-        module["members"] = [row.replace("ensemble-", "") for row in module["members"]]
-        return Recipe(recipe.row, recipe.label, recipe.kind, module, recipe.data)
-    label = f"{module['scale']} mm {LOSSES[module['loss']]}"
-    return Recipe(recipe.row.replace("ensemble-", ""), label, recipe.kind, module, recipe.data)
+def _by_scale(loss: str) -> list[Variant]:
+    """Return one Light10 per scale, and their ensemble."""
+    label = LOSSES[loss]
+    single = [
+        Variant(
+            f"{scale}-{loss}",
+            f"{scale} mm {label}",
+            {"network": "light10", "loss": loss, "scale": scale},
+            {"scale": scale},
+        )
+        for scale in SCALES
+    ]
+    module = {"network": "light10", "loss": loss}
+    return [*single, ensemble(f"ensemble-{loss}", f"ensemble {label}", module, single)]
 
 
-def study(options: Options, name: str, recipes: Sequence[Recipe], title: str) -> Job:
+def study(options: Options, name: str, variants: Sequence[Variant], title: str) -> Job:
     """Plan a study of one number on one scale."""
     spec = TableSpec(
         key=KEY,
         number=name,
         title=title,
         columns=(Column("nodule/accuracy", "Acc", scale=100), *lead(options)),
-        rows=tuple(RowSpec(recipe.row, recipe.label) for recipe in recipes),
+        rows=tuple(RowSpec(variant.row, variant.label) for variant in variants),
         baselines=baselines(options),
         levels=LEVELS,
         classes=CLASSES,
         kind="Study",
     )
-    found = cells(options, name, recipes)
-    used = assumptions(options, "power", "networks", "quick", "smoke")
+    found = PROTOCOL.cells(options, name, variants)
+    used = PROTOCOL.assumptions(options, "power", "networks", "quick", "smoke")
     return Job(spec, found, used, prepare=preparation(options, found))
 
 
@@ -280,4 +269,15 @@ def samples(options: Options, number: str, classes: Sequence[str]) -> Job:
         del view
         return figures.sample_galleries(classes, options.cache_dir)
 
-    return Job(spec, counted(options, spec.source, rows), assumptions(options)[:1], figures=draw)
+    cells = counted(options, spec.source, rows, "count_level")
+    return Job(spec, cells, PROTOCOL.assumptions(options)[:1], figures=draw)
+
+
+def figure4(options: Options) -> Job:
+    """Plan Figure 4: malignant samples."""
+    return samples(options, "4", ("malignant",))
+
+
+def figure_samples(options: Options) -> Job:
+    """Plan the first figure numbered 5: benign and malignant samples."""
+    return samples(options, "samples", ("benign", "malignant"))

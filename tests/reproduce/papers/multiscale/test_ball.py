@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from medrepro.datamodules.multiscale import MultiScaleDataModule
-from medrepro.reproduce import command as _cli
-from medrepro.reproduce.papers.multiscale.compute import best_radius, distances, overlap
+from medrepro.reproduce import command
+from medrepro.reproduce.papers.multiscale.ball import best_radius, distances, overlap
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.run.execute import execute
@@ -48,8 +48,8 @@ def test_best_radius_is_the_best_of_all() -> None:
 
 
 def planned(folder: object, *words: str) -> list[Cell]:
-    (options,) = _cli.parse(load("multiscale"), ["--table", "4", "--preset", "smoke", "--out", str(folder), *words])
-    return [cell for cell in load("multiscale").plan(options).cells if cell.config["kind"] == "ball"]
+    (options,) = command.parse(load("multiscale"), ["--table", "4", "--preset", "smoke", "--out", str(folder), *words])
+    return [cell for cell in load("multiscale").plan(options).cells if cell.row.startswith("ball")]
 
 
 def test_a_cell_measures_each_test_nodule(tmp_path: object) -> None:

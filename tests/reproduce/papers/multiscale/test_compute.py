@@ -1,6 +1,7 @@
 """How cells are run: an ensemble's weights never see the test part, counts come from code and annotations."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,21 @@ import pandas as pd
 import pytest
 
 from medrepro.datamodules.support.errors import InputError
-from medrepro.reproduce.papers.multiscale.compute import ensemble, parameters, validation_path
+from medrepro.reproduce.papers.multiscale.compute import ensemble, validation_path
+from medrepro.reproduce.papers.multiscale.counts import parameters
 from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.run.outcome import Context
 
 MEMBERS = ("32-ce", "48-ce", "64-ce")
 
 
 def cell(out: Path) -> Cell:
-    config = {"kind": "ensemble", "module": {"members": list(MEMBERS)}, "data": {}, "train": {"epochs": 0}}
-    return Cell("multiscale", "scales", "ensemble-ce", "ensemble CE", 0, 0, "quick", config, str(out))
+    members = tuple(_cell(out, row, {"scale": int(row[:2])}) for row in MEMBERS)
+    return replace(_cell(out, "ensemble-ce", {}), needs=members)
+
+
+def _cell(out: Path, row: str, data: dict[str, int]) -> Cell:
+    return Cell("multiscale", "scales", row, row, 0, 0, "quick", {"module": {}, "data": data}, str(out))
 
 
 def part(labels: np.ndarray, noise: float, seed: int) -> pd.DataFrame:
@@ -37,14 +44,13 @@ def write_members(out: Path, flip: bool = False) -> None:
         test.assign(label=1 - labels if flip else labels, baseline_diameter=0.5).to_parquet(
             path.with_suffix(".parquet")
         )
-        scale = int(row[:2])
-        result = {"config": {"data": {"scale": scale}}, "data": {"name": "embedded"}, "marks": []}
+        result = {"data": {"name": "embedded"}, "marks": [], "metrics": {}, "history": {}, "predictions": "there"}
         path.write_text(json.dumps({**result, "parameters": 100 + number, "macs": 10}))
 
 
 def test_an_ensemble_is_equation_4_by_weights_from_validation(tmp_path: Path) -> None:
     write_members(tmp_path)
-    outcome = ensemble(cell(tmp_path))
+    outcome = ensemble(cell(tmp_path), Context())
     weights = [float(outcome.metrics[f"weight/{scale}"]) for scale in (32, 48, 64)]
     assert sum(weights) == pytest.approx(1)
     assert weights[1] > max(weights[0], weights[2])
@@ -60,7 +66,7 @@ def test_an_ensemble_is_equation_4_by_weights_from_validation(tmp_path: Path) ->
 def test_other_test_labels_give_the_same_weights(tmp_path: Path) -> None:
     write_members(tmp_path / "a")
     write_members(tmp_path / "b", flip=True)
-    assert ensemble(cell(tmp_path / "a")).metrics == ensemble(cell(tmp_path / "b")).metrics
+    assert ensemble(cell(tmp_path / "a"), Context()).metrics == ensemble(cell(tmp_path / "b"), Context()).metrics
 
 
 def test_members_of_other_samples_are_refused(tmp_path: Path) -> None:
@@ -69,7 +75,7 @@ def test_members_of_other_samples_are_refused(tmp_path: Path) -> None:
     frame = pd.read_parquet(path)
     frame.iloc[::-1].reset_index(drop=True).to_parquet(path)
     with pytest.raises(InputError, match="members saw different samples"):
-        ensemble(cell(tmp_path))
+        ensemble(cell(tmp_path), Context())
 
 
 def test_a_missing_member_is_named(tmp_path: Path) -> None:
@@ -77,7 +83,7 @@ def test_a_missing_member_is_named(tmp_path: Path) -> None:
     path = validation_path(cell(tmp_path)).with_name("64-ce__0__0.val.parquet")
     path.unlink()
     with pytest.raises(InputError, match=r"64-ce__0__0.val.parquet is missing"):
-        ensemble(cell(tmp_path))
+        ensemble(cell(tmp_path), Context())
 
 
 def test_the_codes_defaults_are_the_papers_parameters() -> None:

@@ -42,8 +42,6 @@ def fake_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segradcam, "rendered_volumes", lambda *_, **__: volumes)
 
 
-def cell(
-    out: Path, row: str, table: str = "trust", fold: int = 0, needs: tuple[Cell, ...] = (), **config: Any
-) -> Cell:
+def cell(out: Path, row: str, table: str = "trust", fold: int = 0, needs: tuple[Cell, ...] = (), **config: Any) -> Cell:
     settings = {"module": {}, "data": {"folds": 2, "fold": fold}, **config}
     return Cell("segradcam", table, row, row, 0, fold, "smoke", settings, str(out), needs=needs)
