@@ -5,9 +5,11 @@ The commands are those of the scripts (``python reproduce/egfr.py``), which stay
 
 import pkgutil
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
-from medrepro.reproduce.papers import KEYS, find_papers
+from medrepro.reproduce.papers import KEYS
 
 TOOLS = {
     "audit": ("medrepro.reproduce.audit:main", "check printed tables against themselves"),
@@ -21,11 +23,22 @@ TOOLS = {
 }
 
 
-def commands() -> dict[str, tuple[str, str]]:
-    """Return every command's ``module:function`` and one line of help."""
-    papers = {key: (f"medrepro.reproduce.{key}:main", "reproduce this paper") for key in KEYS}
-    sweeps = {f"sweep-{key}": (f"medrepro.sweeps.{key}:main", "its Optuna studies") for key in KEYS}
-    return {**papers, **TOOLS, **sweeps}
+def commands() -> dict[str, str]:
+    """Return every command with one line of help."""
+    papers = dict.fromkeys(KEYS, "reproduce this paper")
+    sweeps = {f"sweep-{key}": "its Optuna studies" for key in KEYS if find_spec(f"medrepro.sweeps.{key}")}
+    return {**papers, **{name: text for name, (_, text) in TOOLS.items()}, **sweeps}
+
+
+def main_of(name: str) -> Callable[[list[str]], int]:
+    """Return what runs a command with the words after its name."""
+    if name in KEYS:
+        from medrepro.reproduce import command
+
+        return command.main_of(name)
+    place = TOOLS[name][0] if name in TOOLS else f"medrepro.sweeps.{name.removeprefix('sweep-')}:main"
+    found: Callable[[list[str]], int] = pkgutil.resolve_name(place)
+    return found
 
 
 def main(args: list[str] | None = None) -> int:
@@ -38,7 +51,7 @@ def main(args: list[str] | None = None) -> int:
     known = commands()
     if not words or words[0] in ("-h", "--help"):
         print("usage: medrepro COMMAND ...\n")
-        print("\n".join(f"  {name:18} {text}" for name, (_, text) in known.items()))
+        print("\n".join(f"  {name:18} {text}" for name, text in known.items()))
         return 0
     name, *others = words
     if name not in known:
@@ -46,15 +59,7 @@ def main(args: list[str] | None = None) -> int:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
         print(f"medrepro: error: no command {name!r}; {hint}", file=sys.stderr)
         return 2
-    try:
-        function = pkgutil.resolve_name(known[name][0])
-    except ModuleNotFoundError:  # a paper of another distribution has no script here
-        if name not in find_papers():
-            raise
-        from medrepro.reproduce.command import main_of
-
-        function = main_of(name)
-    return int(function(others))
+    return int(main_of(name)(others))
 
 
 if __name__ == "__main__":

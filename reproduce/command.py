@@ -219,23 +219,12 @@ def _changed(parser: _Parser, chosen: Namespace, given: Namespace, group: str) -
     return {name: value for name, value in values.items() if value != usual.get(name)}
 
 
-def main_of(key: str, **special: str) -> Callable[..., int]:
-    """Return the ``main`` of a paper's script.
-
-    Args:
-        key: the paper.
-        special: words that are a command of their own: ``predict="module:function"`` takes all of a line with
-            ``--predict``.
-    """
+def main_of(key: str) -> Callable[..., int]:
+    """Return the ``main`` of a paper's script."""
 
     def run(args: list[str] | None = None) -> int:
         """Run the command with ``args`` (default: the shell's); see :func:`main`."""
-        words = sys.argv[1:] if args is None else args
-        given = {word.partition("=")[0] for word in words}
-        for name, function in special.items():
-            if f"--{name}" in given:
-                return int(pkgutil.resolve_name(function)(words))
-        return main(load(key), words)
+        return main(load(key), sys.argv[1:] if args is None else args)
 
     return run
 
@@ -246,6 +235,11 @@ def main(paper: Paper, args: list[str] | None = None) -> int:
     Returns:
         0. Bad input, found anywhere, is one line on stderr and ``SystemExit(2)``; Ctrl-C is ``SystemExit(130)``.
     """
+    words = sys.argv[1:] if args is None else args
+    given = {word.partition("=")[0] for word in words}
+    for flag, function in paper.commands.items():
+        if f"--{flag}" in given:
+            return int(pkgutil.resolve_name(function)(words))
     try:
         for options in parse(paper, args):
             _run_or_explain(paper, options)

@@ -1,12 +1,11 @@
 """The whole suite with one command: audit, claims, every paper's quick table, one index.
 
-``python reproduce/everything.py`` takes as long as the five quick tables; ``--smoke`` takes seconds a paper and
-measures nothing; ``--check`` runs nothing and lists every row of every listed table without a committed result.
-In: nothing but the repository. Out: ``runs/everything/index.html`` with everything it links to.
+``python reproduce/everything.py`` takes as long as all quick tables and writes ``runs/everything/index.html`` with what
+it links to; ``--smoke`` takes seconds per paper and measures nothing; ``--check`` runs nothing and lists every row of
+every listed table without a committed result.
 """
 
 import argparse
-import importlib
 import sys
 import time
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from pathlib import Path
 try:
     from medrepro.datamodules.support.cache import atomic_write, writable_folder
     from medrepro.datamodules.support.command_line import OneLineParser, guarded, plain_console
-    from medrepro.reproduce import audit, claims
+    from medrepro.reproduce import audit, claims, command
     from medrepro.reproduce.evaluation.coverage import blanks, printed_targets, summary
     from medrepro.reproduce.evaluation.text import duration
+    from medrepro.reproduce.plan.paper import load
     from medrepro.reproduce.printed.load import KEYS, load_paper
     from medrepro.reproduce.report.plain_page import plain_page
 except ModuleNotFoundError as error:
@@ -100,7 +100,7 @@ def run_all(keys: list[str], preset: str, results: Path, out: Path) -> list[Part
 
 def _paper(key: str, preset: str, out: Path) -> Callable[[], int]:
     def work() -> int:
-        return int(importlib.import_module(f"medrepro.reproduce.{key}").main(["--preset", preset, "--out", str(out)]))
+        return command.main(load(key), ["--preset", preset, "--out", str(out)])
 
     return work
 

@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
         f"medrepro is not installed in this Python ({error}): run `make quadsnet`, or `pip install -e .` in its folder"
     )
 
-main = main_of("quadsnet", predict="medrepro.reproduce.papers.quadsnet.predict:main")
+main = main_of("quadsnet")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
         f"medrepro is not installed in this Python ({error}): run `make segradcam`, or `pip install -e .` in its folder"
     )
 
-main = main_of("segradcam", explain="medrepro.reproduce.papers.segradcam.explain_volume:main")
+main = main_of("segradcam")
 
 if __name__ == "__main__":
     sys.exit(main())

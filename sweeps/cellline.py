@@ -6,23 +6,21 @@
 import sys
 from dataclasses import replace
 
-from medrepro.reproduce.papers.cellline.paper import FOLDS, Recipe, cells
+from medrepro.reproduce.papers.cellline.protocol import PROTOCOL, best_start, cells, line
 from medrepro.reproduce.papers.cellline.studies import BATCHES, HEADS
-from medrepro.reproduce.papers.cellline.tables import best_start
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.sweeps.command import main as run
 from medrepro.sweeps.study import Choice, Study, numbers
 
 FEW_FOLDS = 3  # of ten: a trial's value is their mean
-NO_WEIGHTS = ""  # ImageNet's are not shipped: transfer comes from the source task
 
 
 def head_cells(options: Options, row: str) -> tuple[Cell, ...]:
     """Return strategy V's cells, with whatever the options change."""
-    recipe = Recipe(row, "strategy V", best_start(NO_WEIGHTS), data={"augment": "nearest"})
-    folds = options.folds or min(FEW_FOLDS, FOLDS[options.preset])
-    return cells(replace(options, folds=folds), "sweep-head", [recipe], NO_WEIGHTS)
+    variant = line(options, row, "strategy V", best_start(options), data={"augment": "nearest"})
+    folds = min(FEW_FOLDS, PROTOCOL.folds(options)) if options.folds is None else options.folds
+    return cells(replace(options, folds=folds), "sweep-head", [variant])
 
 
 STUDIES = {

@@ -16,7 +16,6 @@ from medrepro.datamodules.support.cache import atomic_write
 from medrepro.reproduce.plan.identity import code_sha256, source_fingerprint
 
 SCHEMA = 1
-UNCONVERTED = "medrepro.reproduce.run.unconverted:execute"  # until every paper names its functions
 
 
 def leading_number(printed: str) -> float | None:
@@ -83,7 +82,7 @@ class Cell:
     out: str
     command: str = ""
     runtime: Runtime = field(default_factory=Runtime)
-    function: str = UNCONVERTED
+    function: str = ""
     needs: "tuple[Cell, ...]" = ()
 
     @property

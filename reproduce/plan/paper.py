@@ -1,13 +1,12 @@
 """Describe a paper as a value: its targets, its data and what it cites; plain data, nothing heavy to import."""
 
-import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from medrepro.reproduce.papers import find_papers
-from medrepro.reproduce.plan.cell import UNCONVERTED, Cell, Printed
+from medrepro.reproduce.plan.cell import Cell, Printed
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.table import TableSpec
 
@@ -64,6 +63,8 @@ class Paper:
         classes: returns the module and datamodule classes, for ``--module.*`` and ``--config``; imports torch.
         citations: (what, text, licence) for the report.
         flags: further flags that take a word, name -> one line of help; they arrive in :attr:`Options.flags`.
+        commands: those of the flags that are a command of their own, and what runs it with all words of the line,
+            ``package.module:function``.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Paper:
     classes: Callable[[], tuple[type, type]]
     citations: tuple[tuple[str, str, str], ...]
     flags: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def offered(self) -> dict[str, Target]:
@@ -83,27 +85,10 @@ class Paper:
         """Return the job of the options' target."""
         return self.offered[options.target].plan(options)
 
-    @classmethod
-    def unconverted(
-        cls,
-        key: str,
-        title: str,
-        targets: Mapping[str, str],
-        job: Callable[[Options], Job],
-        reasons: Mapping[str, str],
-        **rest: Any,
-    ) -> "Paper":
-        """Return a paper that is still declared by its command."""
-        planned: dict[str, Target | Reason] = {name: Target(job, text) for name, text in targets.items()}
-        return cls(key, title, planned | {name: Reason(text) for name, text in reasons.items()}, **rest)
-
 
 def load(key: str) -> Paper:
     """Return the paper ``key`` (imports its tables, not torch)."""
-    try:
-        paper: Paper = pkgutil.resolve_name(find_papers()[key])
-    except AttributeError:  # not converted yet
-        paper = importlib.import_module(f"medrepro.reproduce.{key}").PAPER
+    paper: Paper = pkgutil.resolve_name(find_papers()[key])
     return paper
 
 
@@ -114,21 +99,8 @@ def plan_job(paper: Paper, options: Options) -> Job:
 
 def _with_printed(job: Job, options: Options) -> Job:
     printed = {row.id: _printed(job.spec, row.paper) for row in job.spec.rows} if options.wandb != "disabled" else {}
-    cells = tuple(
-        replace(
-            cell,
-            config=_accumulating(cell, options.accumulate),
-            runtime=replace(cell.runtime, paper=printed.get(cell.row, ())),
-        )
-        for cell in job.cells
-    )
+    cells = tuple(replace(cell, runtime=replace(cell.runtime, paper=printed.get(cell.row, ()))) for cell in job.cells)
     return replace(job, cells=cells, before=tuple(_with_printed(one, options) for one in job.before))
-
-
-def _accumulating(cell: Cell, batches: int) -> dict[str, Any]:
-    if batches == 1 or cell.function != UNCONVERTED:
-        return cell.config
-    return {**cell.config, "train": {**cell.config["train"], "accumulate": batches}}
 
 
 def _printed(spec: TableSpec, paper: Mapping[str, float | str]) -> tuple[Printed, ...]:

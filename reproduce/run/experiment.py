@@ -24,7 +24,6 @@ from medrepro.reproduce.run.execute import execute
 from medrepro.reproduce.run.launch import ALONE, launch, wait_for_result
 from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.ranks import Place
-from medrepro.reproduce.run.unconverted import also_needs
 
 
 class Observer(Protocol):
@@ -96,7 +95,7 @@ def run(todo: Sequence[Cell], jobs: int, observer: Observer, place: Place = ALON
 def order(cells: Sequence[Cell]) -> TopologicalSorter[str]:
     """Return the ids of ``cells`` in the order in which they may run; needs outside of them are taken as finished."""
     among = {cell.id for cell in cells}
-    needed = {cell.id: [need.id for need in cell.needs] + also_needs(cell, cells) for cell in cells}
+    needed = {cell.id: [need.id for need in cell.needs] for cell in cells}
     return TopologicalSorter({name: [need for need in needs if need in among] for name, needs in needed.items()})
 
 

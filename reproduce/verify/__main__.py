@@ -1,4 +1,4 @@
-"""Run committed results again, from their stored configuration, and compare what comes out.
+"""Run committed results again, by the command that each records, and compare what comes out.
 
 ``python -m medrepro.reproduce.verify [KEY ...]`` replays the cheapest result of every table, study and kind of
 computation; ``--sample N`` the first N of that order, ``--all`` every result. Predictions and metrics are equal bit for
@@ -30,7 +30,7 @@ from medrepro.reproduce.report.terminal import Progress
 from medrepro.reproduce.run.execute import checkout
 from medrepro.reproduce.run.experiment import plan, run
 from medrepro.reproduce.verify.differences import compare, within_intervals
-from medrepro.reproduce.verify.sample import Results, cell_of, committed, needs, needs_data, sample
+from medrepro.reproduce.verify.sample import Results, cell_of, committed, needs, needs_data, sample, variant_of
 
 PROGRAM = "python -m medrepro.reproduce.verify"
 TOLERANCE = 1e-5
@@ -91,16 +91,12 @@ def verify(results: Results, chosen: Sequence[str], options: argparse.Namespace,
         out: folder of the replay; what is finished there is not run again.
     """
     root: str | None = options.data_root
-    asked = list(dict.fromkeys(base for name in chosen for base in needs(name, results[name]) if base in results))
-    asked += [name for name in chosen if name not in asked]
-    cells = {name: cell_of(name, results[name], out, root) for name in asked if root or not needs_data(results[name])}
+    cells, unplanned = _planned(results, chosen, out, root)
     failed = replay(list(cells.values()), options.jobs)
-    found = []
-    for name in sorted(asked):
+    found = list(unplanned)
+    for name in sorted(cells):
         old = results[name]
-        if name not in cells:
-            found.append(Replayed(name, PASSED, note="its data are not here: give --data-root DIR or MEDREPRO_DATA"))
-        elif (path := cells[name].path) in failed:
+        if (path := cells[name].path) in failed:
             absent = needs_data(old) and isinstance(failed[path], InputError | OSError)
             note = f"{type(failed[path]).__name__}: {' '.join(str(failed[path]).split())}"
             found.append(Replayed(name, PASSED if absent else DIFFERENT, math.inf, note))
@@ -109,7 +105,28 @@ def verify(results: Results, chosen: Sequence[str], options: argparse.Namespace,
         else:
             other = options.reference and cell_of(name, old, options.reference, root).path
             found.append(_judged(name, read_result(other) if other else old, read_result(path), options.tolerance))
-    return found
+    return sorted(found, key=lambda one: one.name)
+
+
+def _planned(
+    results: Results, chosen: Sequence[str], out: Path, root: str | None
+) -> tuple[dict[str, Cell], list[Replayed]]:
+    """Return the cells of the chosen results and of those that they need, and what became of the others."""
+    cells: dict[str, Cell] = {}
+    found = []
+    for name in chosen:
+        if needs_data(results[name]) and not root:
+            found.append(Replayed(name, PASSED, note="its data are not here: give --data-root DIR or MEDREPRO_DATA"))
+            continue
+        try:
+            cell = cell_of(name, results[name], out, root)
+        except InputError as error:
+            found.append(Replayed(name, DIFFERENT, math.inf, str(error)))
+            continue
+        bases = zip(needs(cell, variant_of(name, results[name])), cell.needs, strict=True)
+        cells |= {base: need for base, need in bases if base in results}
+        cells[name] = cell
+    return cells, found
 
 
 def _judged(name: str, old: Result, new: Result, tolerance: float) -> Replayed:

@@ -1,31 +1,23 @@
-"""Turn committed results into cells that can be run again, and choose a stratified sample of them."""
+"""Plan committed results again, as their recorded command does today, and choose a stratified sample of them."""
 
 import hashlib
 import json
+import re
+import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
+from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.command import parse
 from medrepro.reproduce.evaluation.results import Result, read_result
-from medrepro.reproduce.papers.cellline.bases import base_cells
-from medrepro.reproduce.papers.segradcam.paper import base_of
-from medrepro.reproduce.plan.cell import UNCONVERTED, Cell
+from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.plan.paper import Job, load
 from medrepro.reproduce.printed.load import KEYS
 
-# What computed the results that were committed before a cell named its function; a trained one by "".
-FUNCTIONS: Mapping[str, Mapping[str, str]] = {
-    "egfr": {
-        "": "compute:train", "margin": "compute:train_with_cosines", "1": "compute:groups", "2": "compute:counts",
-        "3": "clinical:compute", "4": "compute:network", "7": "comparators:compute", "complexity": "compute:complexity",
-    },
-    "quadsnet": {
-        "": "compute:train", "1": "compute:count_images", "2": "compute:count_parameters", "grey": "compute:grey",
-        "majority": "compute:majority",
-    },
-}  # fmt: skip
-DIR, DATA = "DIR", "data/"  # the public data sets' folder, as a committed configuration calls it
+DIR, DATA = "DIR", "data/"  # the public data sets' folder, as a committed command and configuration call it
+LEFT_OUT = ("--out", "--jobs")  # options of the run, not of what it computed
 Results = Mapping[str, Result]  # by name: ``<key>/<table>/<row>__<seed>__<fold>``
 
 
@@ -41,50 +33,58 @@ def variant_of(name: str, result: Result) -> str:
 
 
 def cell_of(name: str, result: Result, out: Path = Path(), root: str | None = None) -> Cell:
-    """Return the cell that a result was computed from, to be run below ``out``.
+    """Return the cell that computes a result today, to be run below ``out``.
 
     Args:
         name: of the result.
         result: as committed.
         out: where the replay goes: into a run folder for each paper and data set.
-        root: folder of the public data sets; without it the configuration names it as committed.
+        root: folder of the public data sets.
+
+    Raises:
+        InputError: the command's plan of today has no such cell.
     """
-    variant = variant_of(name, result)
-    place = str(out / f"{result.content['key']}{variant}")
-    own_folder = variant.partition("-folder+")[2]
-    config = _settled(result.content["config"], place, Path(root) if root else None, own_folder)
-    config, function = _named(result, config)
-    same = {word: result.content[word] for word in ("key", "table", "row", "seed", "fold", "preset")}
-    return Cell(
-        **same,
-        label=result.content["row_label"],
-        config=config,
-        out=place,
-        command=result.content["command"],
-        function=function,
-    )
+    key, variant = str(result.content["key"]), variant_of(name, result)
+    words = tuple(_settled(str(result.content["command"]), root, variant.partition("-folder+")[2]))
+    preset = str(result.content["preset"])
+    cells = _cells(key, words, preset, f"{out / key}{variant}")
+    wanted = f"{result.content['table']}/{result.row}__{result.run[0]}__{result.run[1]}"
+    if wanted not in cells:
+        raise InputError(f"{result.content['command']} plans no {wanted} any more: run it again and collect it")
+    return cells[wanted]
 
 
-def _named(result: Result, config: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return a configuration as cells have it now, and the function that computes it."""
-    key, table, train = result.content["key"], result.content["table"], config.get("train", {})
-    if key not in FUNCTIONS:
-        return config, UNCONVERTED
-    known, computed = FUNCTIONS[key], not train.get("epochs")
-    name = known[train.get("baseline", table)] if computed else known.get(table if table == "margin" else "", "")
-    kept = {block: values for block, values in config.items() if block != "train" or not computed}
-    return kept, f"medrepro.reproduce.papers.{key}.{name}"
+def _settled(command: str, root: str | None, own_folder: str) -> Iterator[str]:
+    """Yield the options of a command with the folders of this machine, without those of its run."""
+    words = iter(shlex.split(command)[2:])
+    for word in words:
+        if word in LEFT_OUT:
+            next(words)
+        elif root is None:
+            yield word
+        else:
+            yield str(Path(root) / own_folder) if word == DIR else re.sub(f"^{DATA}", f"{root}/", word)
 
 
-def _settled(value: Any, out: str, root: Path | None, own_folder: str) -> Any:
-    """Replace the folders of runs and data in a configuration by those of this machine."""
-    if isinstance(value, Mapping):
-        return {key: out if key == "out" else _settled(inner, out, root, own_folder) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_settled(inner, out, root, own_folder) for inner in value]
-    if root is None or not isinstance(value, str):
-        return value
-    return str(root / own_folder) if value == DIR else str(root / value[5:]) if value.startswith(DATA) else value
+@lru_cache(maxsize=256)
+def _cells(key: str, words: tuple[str, ...], preset: str, out: str) -> dict[str, Cell]:
+    """Plan a command; return its cells, those before them and those that they need, by id."""
+    paper = load(key)
+    preset_words = () if "--preset" in words or preset == "paper" else ("--preset", preset)
+    (options,) = parse(paper, [*words, *preset_words, "--out", out])
+    return {cell.id: cell for job in _jobs(paper.plan(options)) for cell in _with_needs(job.cells)}
+
+
+def _jobs(job: Job) -> Iterator[Job]:
+    for before in job.before:
+        yield from _jobs(before)
+    yield job
+
+
+def _with_needs(cells: Iterable[Cell]) -> Iterator[Cell]:
+    for cell in cells:
+        yield from _with_needs(cell.needs)
+        yield cell
 
 
 def needs_data(result: Result) -> bool:
@@ -93,25 +93,17 @@ def needs_data(result: Result) -> bool:
     return f'"{DIR}"' in text or f'"{DATA}' in text
 
 
-def needs(name: str, result: Result) -> list[str]:
-    """Return the names of the results that this one is computed from: the members of an ensemble, a trained network."""
-    cell = cell_of(name, result)
-    train, bases = cell.config.get("train", {}), list[Cell]()
-    if cell.config.get("kind") == "ensemble":
-        bases = [replace(cell, row=row) for row in cell.config["module"]["members"]]
-    elif "base_epochs" in train:
-        bases = [base_of(cell)]
-    elif train.get("derived", "counts") != "counts":
-        bases = base_cells(cell)
-    return [f"{cell.key}/{base.table}{variant_of(name, result)}/{base.name}" for base in bases]
+def needs(cell: Cell, variant: str) -> list[str]:
+    """Return the names of the committed results that a cell is computed from: ensemble members, a trained network."""
+    return [f"{need.key}/{need.table}{variant}/{need.name}" for need in cell.needs]
 
 
 def stratum(name: str, result: Result) -> tuple[str, str, str]:
     """Return paper, table or study, and kind of computation; the default sample holds one result of each."""
-    config = result.content["config"]
-    train, (key, table, _) = config["train"], name.split("/")
-    how = "trained" if train["epochs"] else train.get("derived") or config.get("kind") or train.get("baseline", "")
-    return key, table, str(how)
+    key, table, _ = name.split("/")
+    trained = result.content["config"].get("train", {}).get("epochs")
+    how = "trained" if trained else "predicted" if result.content.get("predictions") else "counted"
+    return key, table, how
 
 
 def sample(results: Results, count: int | None = None, seed: int = 0) -> list[str]:
@@ -124,9 +116,7 @@ def sample(results: Results, count: int | None = None, seed: int = 0) -> list[st
     """
 
     def cost(name: str) -> tuple[float, str]:
-        own = [name, *(base for base in needs(name, results[name]) if base in results)]
-        seconds = sum(float(results[one].content["seconds"]) for one in own)
-        return seconds, hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
+        return float(results[name].content["seconds"]), hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
 
     seen: Counter[tuple[str, str, str]] = Counter()
     turns: dict[str, int] = {}

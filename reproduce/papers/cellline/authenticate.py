@@ -1,7 +1,7 @@
 """Name the cell line in an image, with calibrated confidence, or say "unknown".
 
-In: an image or a folder of images, and a finished run of Table 5; out: one line an image. Temperature and threshold
-were chosen on that run's validation images; nothing is trained here.
+The model is that of a finished run of Table 5; temperature and threshold were chosen on its validation images, and
+nothing is trained here.
 """
 
 import json
@@ -23,6 +23,7 @@ from medrepro.lightning_modules.networks.transfer import TransferNet
 from medrepro.reproduce.evaluation.calibration import at_temperature
 from medrepro.reproduce.papers.cellline.compute import frozen_backbone, resolve_weights
 from medrepro.reproduce.plan.cell import Cell
+from medrepro.reproduce.run.outcome import Context
 
 PROGRAM = "reproduce/cellline.py"
 ROWS = ("imagenet-nearest", "source-nearest")  # strategy V, best start first
@@ -71,7 +72,7 @@ def load(run: Path) -> Authenticator:
     if not checkpoint.is_file():
         raise FileNotFoundError(f"the model {checkpoint} is gone: run `python reproduce/cellline.py` again")
     data = CellLineDataModule(**cell.config["data"])
-    weights = resolve_weights(cell, lambda _done, _detail: None, lambda: False)
+    weights = resolve_weights(cell, Context())
     name = cell.config["module"].get("backbone", "inception_resnet_v2")
     try:
         saved = torch.load(checkpoint, weights_only=True, map_location="cpu")

@@ -1,8 +1,6 @@
-"""Compute one cell of the cellline paper: frozen features and a head, a whole network, or what follows from others.
+"""Compute trained cells of the cellline paper: a head on frozen features, or a whole network; rows without one.
 
-In: a cell; out: an :class:`~medrepro.reproduce.run.training.Outcome`. A frozen backbone runs over the images once;
-every fold,
-strategy and head size then trains on the cached features.
+A frozen backbone runs over the images once; every fold, strategy and head size then trains on the cached features.
 """
 
 import hashlib
@@ -36,7 +34,7 @@ from medrepro.reproduce.papers.cellline.heads import train_head
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.identity import code_sha256
 from medrepro.reproduce.run.callbacks import extra_callbacks
-from medrepro.reproduce.run.outcome import Context, Outcome, Report, Stop
+from medrepro.reproduce.run.outcome import Context, Outcome
 from medrepro.reproduce.run.ranks import first_only
 from medrepro.reproduce.run.training import accumulated_batches, fit, predict
 from medrepro.reproduce.run.trivial import predict_without_network
@@ -44,21 +42,21 @@ from medrepro.reproduce.run.trivial import predict_without_network
 SOURCE_LR = 1e-3  # of the whole network on the source task: assumed
 
 
-def execute_trained(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
+def train(cell: Cell, context: Context) -> Outcome | None:
     """Train a head on frozen features, or a whole network on images, and calibrate it on the validation part."""
     config = cell.config
-    data = CellLineDataModule(**config["data"], cache_dir=cell.runtime.cache_dir)
+    data = _datamodule(cell)
     records = data.load_records()
     module = dict(config["module"])
     module |= {
         "num_classes": len(records.classes),
-        "weights": resolve_weights(cell, report, stop),
+        "weights": resolve_weights(cell, context),
         "in_channels": records.images.shape[1],
     }
     if module.get("freeze", "backbone") == "backbone":
         if accumulated_batches(cell) > 1:
             raise InputError(f"--accumulate: {cell.label} trains a head on features in memory; leave it out there")
-        trained, outcome = train_head(cell, _frozen(cell, data, module), data, report, stop)
+        trained, outcome = train_head(cell, _frozen(cell, data, module), data, context)
         return _with_calibration(outcome, trained, data, module)
     made: list[CellLineModule] = []
 
@@ -66,7 +64,7 @@ def execute_trained(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
         made.append(CellLineModule(**module))
         return made[-1]
 
-    whole = fit(cell, make, data, Context(report, stop))
+    whole = fit(cell, make, data, context)
     return whole and _with_calibration(whole, made[-1], data, module)
 
 
@@ -133,31 +131,33 @@ def _macs(name: str, weights: str, shape: tuple[int, ...]) -> int:
     return macs(frozen_backbone(name, weights, shape[0], 0), shape)
 
 
-def resolve_weights(cell: Cell, report: Report, stop: Stop) -> str:
+def resolve_weights(cell: Cell, context: Context) -> str:
     """Return what the network loads: none, ImageNet, a file, or the backbone pretrained on the source task."""
     weights = str(cell.config["module"]["weights"])
     stages = cell.config["train"]["source"]
-    return str(pretrain(cell, stages, report, stop)) if weights == "source" else weights
+    return str(pretrain(cell, stages, context)) if weights == "source" else weights
 
 
-def pretrain(cell: Cell, stages: dict[str, Any], report: Report, stop: Stop) -> Path:
+def pretrain(cell: Cell, stages: dict[str, Any], context: Context) -> Path:
     """Train the backbone on the source task, or on several in turn; done once, kept in the cache, reused by all cells.
 
     Args:
         cell: whose backbone, image size and seed are used.
-        report: told of the epochs.
-        stop: asked after every step.
+        context: told of the epochs, and asked after every step whether to stop.
         stages: ``sets``: numbers of rendered source sets or ``breakhis``, each stage starting from the last
             one's checkpoint; ``epochs`` and ``share`` of each; ``start``: weights of the first (none).
     """
     start = str(stages.get("start", "none"))
     for number in stages["sets"]:
-        start = str(_stage(cell, stages, number, start, report, stop))
+        start = str(_stage(cell, stages, number, start, context))
     return Path(start)
 
 
-def _stage(cell: Cell, stages: dict[str, Any], number: int | str, start: str, report: Report, stop: Stop) -> Path:
-    """Train one stage from ``start`` (a file or ``none``); return its checkpoint."""
+def _stage(cell: Cell, stages: dict[str, Any], number: int | str, start: str, context: Context) -> Path:
+    """Train one stage from ``start`` (a file or ``none``); return its checkpoint.
+
+    It is an entry of the cache, not a cell: tables, folds and runs of other folders share it by what it depends on.
+    """
     stage = _stage_cell(cell, stages, number, start)
     path = cache_root(cell.runtime.cache_dir) / "backbones" / f"{_identity(stage)}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,9 +171,9 @@ def _stage(cell: Cell, stages: dict[str, Any], number: int | str, start: str, re
                 made.append(CellLineModule(**module))
                 return made[-1]
 
-            context = Context(lambda done, _: report(0.0, f"source task, epoch {done:.1f}"), stop)
+            told = Context(lambda done, _: context.report(0.0, f"source task, epoch {done:.1f}"), context.stop)
             with extra_callbacks():  # a sweep's are of the cell, not of its pretraining
-                fit(stage, make, data, context)
+                fit(stage, make, data, told)
             network = made[-1].network
             backbone = network.backbone if isinstance(network, TransferNet) else network
             save_backbone(backbone, path, layout="timm" if start == "none" else _layout(backbone))
@@ -213,7 +213,17 @@ def _identity(stage: Cell) -> str:
     return hashlib.sha256(json.dumps([config, code_sha256(stage.key)], sort_keys=True).encode()).hexdigest()
 
 
-def execute_baseline(cell: Cell) -> Outcome:
-    """Predict the test images of the cell's fold without a network."""
-    data = CellLineDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)
-    return predict_without_network(data, cell.config["train"]["baseline"])
+def majority(cell: Cell, context: Context) -> Outcome:
+    """Predict the classes' shares for every test image."""
+    del context
+    return predict_without_network(_datamodule(cell), "majority")
+
+
+def grey(cell: Cell, context: Context) -> Outcome:
+    """Predict the test images from their grey levels alone."""
+    del context
+    return predict_without_network(_datamodule(cell), "grey")
+
+
+def _datamodule(cell: Cell) -> CellLineDataModule:
+    return CellLineDataModule(**cell.config["data"], cache_dir=cell.runtime.cache_dir)

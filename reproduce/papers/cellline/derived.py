@@ -1,43 +1,23 @@
-"""Rows that follow from other cells' predictions: per class, confidence, averages over tasks, counts of images.
+"""Compute rows that follow from other cells' predictions: per class, confidence, averages, pooled folds; counts."""
 
-In: a cell whose configuration names the cells it rests on; out: an Outcome of metrics. A base cell that is not
-finished is computed first, once, whoever asks.
-"""
-
-import json
-import time
 from collections.abc import Callable
-from typing import Any
 
-import filelock
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from medrepro.datamodules.cellline import CellLineDataModule
 from medrepro.reproduce.evaluation.calibration import confidence
 from medrepro.reproduce.evaluation.metrics import Weights, evaluate
-from medrepro.reproduce.papers.cellline.bases import base_cells
-from medrepro.reproduce.papers.cellline.compute import execute_trained
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.run.execute import write_result
-from medrepro.reproduce.run.outcome import Outcome, Report, Stop
+from medrepro.reproduce.run.outcome import Context, Outcome, read_outcome
 
 
-def execute_derived(cell: Cell, report: Report, stop: Stop) -> Outcome | None:
-    """Compute a derived cell from the results of its base cells."""
-    results = [_result(base, report, stop) for base in base_cells(cell)]
-    frames = [pd.read_parquet(base.path.with_suffix(".parquet")) for base in base_cells(cell)]
-    train = cell.config["train"]
-    data, marks = results[0]["data"], tuple(results[0]["marks"])
-    if train["derived"] == "pooled":  # the test parts of all folds together are all images, each once
-        return Outcome(data=data, predictions=pd.concat(frames, ignore_index=True), marks=marks)
-    return Outcome(data=data, metrics=KINDS[train["derived"]](frames, train.get("of_class")), marks=marks)
-
-
-def count_images(cell: Cell) -> Outcome:
+def count_images(cell: Cell, context: Context) -> Outcome:
     """Count one class's images and flasks (Table 1)."""
+    del context
     records = CellLineDataModule(**cell.config["data"]).load_records()
-    mine = records.labels == cell.config["train"]["of_class"]
+    mine = records.labels == cell.config["module"]["of_class"]
     block = {
         "name": records.name, "kind": records.kind, "task": records.task, "surrogate_for": records.surrogate_for,
         "tier": records.tier, "licence": records.licence, "n_samples": {"all": len(records)},
@@ -47,52 +27,58 @@ def count_images(cell: Cell) -> Outcome:
     return Outcome(data=block, metrics={"count/images": int(mine.sum()), "count/flasks": flasks})
 
 
-def _result(base: Cell, report: Report, stop: Stop) -> dict[str, Any]:
-    """Return a base cell's result, computing and writing it first if it is not there."""
-    base.path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(base.path.with_suffix(".lock")):
-        if base.finished() is None:
-            started = time.monotonic()
-            outcome = execute_trained(base, report, stop)
-            if outcome is not None:
-                write_result(base, outcome, time.monotonic() - started)
-    result: dict[str, Any] = json.loads(base.path.read_text())
-    return result
+def pooled(cell: Cell, context: Context) -> Outcome:
+    """Join the test parts of all folds: all images, each once."""
+    del context
+    bases = [read_outcome(base) for base in cell.needs]
+    frames = [base.predictions for base in bases if base.predictions is not None]
+    return Outcome(data=bases[0].data, predictions=pd.concat(frames, ignore_index=True), marks=bases[0].marks)
 
 
-def _arrays(frame: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def per_class(cell: Cell, context: Context) -> Outcome:
+    """F1 of one class against the rest (Table 8)."""
+    del context
+    return _from(cell, lambda frames: _f1(frames[0], cell.config["module"]["of_class"]))
+
+
+def class_confidence(cell: Cell, context: Context) -> Outcome:
+    """Mean confidence of right and wrong answers about one class's test images, or about all (Table 9)."""
+    del context
+    return _from(cell, lambda frames: _confidence(frames[0], cell.config["module"]["of_class"]))
+
+
+def average(cell: Cell, context: Context) -> Outcome:
+    """Mean F1 and AUC over tasks (Table 6, last row)."""
+    del context
+    return _from(cell, _average)
+
+
+def _from(cell: Cell, measure: Callable[[list[pd.DataFrame]], dict[str, float]]) -> Outcome:
+    bases = [read_outcome(base) for base in cell.needs]
+    frames = [base.predictions for base in bases if base.predictions is not None]
+    return Outcome(data=bases[0].data, metrics=measure(frames), marks=bases[0].marks)
+
+
+def _arrays(frame: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     return frame.filter(like="prob_").to_numpy(dtype=float), frame["label"].to_numpy(dtype=np.int64)
 
 
-def _per_class(frames: list[pd.DataFrame], of_class: int | None) -> dict[str, float]:
-    """F1 of one class against the rest (Table 8)."""
-    probabilities, labels = _arrays(frames[0])
+def _value(statistic: str, frame: pd.DataFrame) -> float:
+    probabilities, labels = _arrays(frame)
     everyone = Weights(np.zeros(len(labels), dtype=np.int64), np.ones((1, 1)))
-    return {"class/f1": float(evaluate(f"f1@{of_class}", labels, probabilities, everyone)[0])}
+    return float(evaluate(statistic, labels, probabilities, everyone)[0])
 
 
-def _confidence(frames: list[pd.DataFrame], of_class: int | None) -> dict[str, float]:
-    """Mean confidence of right and wrong answers about one class's test images, or about all (Table 9)."""
-    probabilities, labels = _arrays(frames[0])
+def _f1(frame: pd.DataFrame, of_class: int) -> dict[str, float]:
+    return {"class/f1": _value(f"f1@{of_class}", frame)}
+
+
+def _confidence(frame: pd.DataFrame, of_class: int | None) -> dict[str, float]:
+    probabilities, labels = _arrays(frame)
     found = confidence(probabilities, labels, None if of_class is None else labels == of_class)
     known = {"confidence/right": found.right, "confidence/wrong": found.wrong}
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _average(frames: list[pd.DataFrame], of_class: int | None) -> dict[str, float]:
-    """Mean F1 and AUC over tasks (Table 6, last row)."""
-    del of_class
-    values: dict[str, list[float]] = {"f1": [], "auc": []}
-    for frame in frames:
-        probabilities, labels = _arrays(frame)
-        everyone = Weights(np.zeros(len(labels), dtype=np.int64), np.ones((1, 1)))
-        for name, found in values.items():
-            found.append(float(evaluate(name, labels, probabilities, everyone)[0]))
-    return {f"image/{name}": float(np.mean(found)) for name, found in values.items()}
-
-
-KINDS: dict[str, Callable[[list[pd.DataFrame], int | None], dict[str, float]]] = {
-    "per-class": _per_class,
-    "confidence": _confidence,
-    "average": _average,
-}
+def _average(frames: list[pd.DataFrame]) -> dict[str, float]:
+    return {f"image/{name}": float(np.mean([_value(name, frame) for frame in frames])) for name in ("f1", "auc")}

@@ -1,8 +1,4 @@
-"""The cellline paper's figures: sample images of each line, and learning curves of the two networks.
-
-In: options and the ImageNet weights given, if any; out: a :class:`~medrepro.reproduce.command.Job` with its own
-drawings.
-"""
+"""Draw the cellline paper's figures: sample images of each line, and learning curves of the two networks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,9 +12,9 @@ if TYPE_CHECKING:
     from medrepro.reproduce.report.figures.canvas import Figure
 
 
-def figure1(options: Options, weights: str) -> Job:
+def figure1(options: Options) -> Job:
     """Plan Fig. 1: one image of each line, with the counts of Table 1 below."""
-    counts = table1(options, weights)
+    counts = table1(options)
 
     def samples(view: Any) -> Sequence["Figure"]:
         del view
@@ -45,7 +41,7 @@ def draw_samples(data: dict[str, Any]) -> "Figure":
     return Figure("samples", "One image of each line", kind, canvas, wide=True)
 
 
-def figure3(options: Options, weights: str) -> Job:
+def figure3(options: Options) -> Job:
     """Plan Fig. 3: the learning curves of Table 3's two networks, drawn from their histories."""
-    compared = table3(options, weights)
+    compared = table3(options)
     return replace(compared, spec=replace(compared.spec, title="Learning curves of the two networks", kind="Figure"))

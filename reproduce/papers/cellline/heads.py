@@ -1,8 +1,8 @@
 """Train a head on features in memory: the steps of the shared trainer, without what surrounds them.
 
-In: a module of features and its datamodule; out: the same Outcome and the same weights as ``train_cell`` gives (a
-test compares them). A step on features takes a tenth of a millisecond, a fraction of a trainer's bookkeeping for one;
-a cell lasts a fraction of a second, so there is nothing to resume.
+Outcome and weights are those that ``fit`` gives (a test compares them). A step on features takes a tenth of a
+millisecond, a fraction of a trainer's bookkeeping for one; a cell lasts a fraction of a second, so there is nothing to
+resume.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from medrepro.reproduce.evaluation.metrics import Weights
 from medrepro.reproduce.evaluation.metrics import evaluate as value_of
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.run.callbacks import InterruptedCellError
-from medrepro.reproduce.run.outcome import Outcome, Report, Stop
+from medrepro.reproduce.run.outcome import Context, Outcome
 from medrepro.reproduce.run.training import predicted_test_part, save_model
 
 TWO_CLASSES = {"auc": "auc", "acc": "accuracy", "se": "sensitivity", "sp": "specificity"}
@@ -85,7 +85,7 @@ class HeadSteps:
 
 
 def train_head(
-    cell: Cell, make: Callable[[], CellLineModule], data: CellLineDataModule, report: Report, stop: Stop
+    cell: Cell, make: Callable[[], CellLineModule], data: CellLineDataModule, context: Context
 ) -> tuple[CellLineModule, Outcome]:
     """Fit a head for the cell's epochs and predict the test part; the last epoch counts.
 
@@ -104,8 +104,8 @@ def train_head(
         losses = [step(*batch) for batch in epoch_batches(sampler, chosen, targets)]
         for name, value in _epoch_values(module, inputs, data, losses).items():
             history.setdefault(name, []).append(value)
-        report(epoch + 1.0, f"loss {history['train/loss'][-1]:.3f}")
-        if stop():
+        context.report(epoch + 1.0, f"loss {history['train/loss'][-1]:.3f}")
+        if context.stop():
             raise InterruptedCellError
     cell.work_dir.mkdir(parents=True, exist_ok=True)
     save_model(module, cell.work_dir / "model.ckpt")

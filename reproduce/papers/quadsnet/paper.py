@@ -43,6 +43,7 @@ PAPER = Paper(
         "mnist": "Θ7, IDX files",
     },
     classes=classes,
+    commands={"predict": "medrepro.reproduce.papers.quadsnet.predict:main"},
     citations=(
         (
             "paper",

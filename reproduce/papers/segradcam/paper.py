@@ -53,6 +53,7 @@ PAPER = Paper(
         "folder": "your own scans (a folder that medrepro.datamodules.prepare wrote as folder)",
     },
     classes=classes,
+    commands={"explain": "medrepro.reproduce.papers.segradcam.explain_volume:main"},
     flags={
         "luna16": "folder with LUNA16's seriesuids.csv, for --table population",
         "explain": "a CT volume of yours, with --point z,y,x and --checkpoint model.ckpt: explain a nodule in it",

@@ -99,7 +99,7 @@ def network_settings(preset: str, network: str | None = None) -> dict[str, Any]:
     settings = dict(PRESETS[preset].module)
     if network is None:
         return settings
-    shared = {name: settings[name] for name in ("schedule", "lr") if name in settings}
+    shared: dict[str, Any] = {name: settings[name] for name in ("schedule", "lr") if name in settings}
     pretrain = {"pretrain_epochs": PRETRAIN[preset]} if network == "autoencoder" else {}
     return {**shared, "width": WIDTHS[preset].get(network), **pretrain}
 

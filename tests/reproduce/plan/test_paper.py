@@ -29,7 +29,7 @@ def test_every_folder_with_a_paper_is_found() -> None:
     assert all((folder_of(key) / "printed.yaml").is_file() for key in KEYS)
 
 
-@pytest.mark.parametrize("key", ["egfr", "multiscale", "quadsnet", "segradcam"])
+@pytest.mark.parametrize("key", KEYS)
 def test_planning_every_target_imports_neither_torch_nor_matplotlib(key: str) -> None:
     done = subprocess.run([sys.executable, "-c", PLANNED.format(key=key)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")

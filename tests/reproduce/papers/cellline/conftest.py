@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from medrepro.reproduce import command as _cli
+from medrepro.reproduce import command
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.paper import Job, load
+from medrepro.reproduce.plan.table import WITHOUT_NETWORK
 from medrepro.reproduce.run import execute as engine
+from medrepro.reproduce.run.experiment import plan
 from medrepro.reproduce.run.outcome import Context
 
 Run = Callable[..., Job]
@@ -16,7 +18,7 @@ Run = Callable[..., Job]
 
 def networks(job: Job) -> list[Cell]:
     """Return the cells that train a network or follow from some: all but the baselines'."""
-    return [cell for cell in job.cells if "baseline" not in cell.config["train"]]
+    return [cell for cell in job.cells if not cell.row.startswith(tuple(WITHOUT_NETWORK))]
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +38,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             "--cache-dir",
             str(folder / "cache"),
         )
-        (options,) = _cli.parse(load("cellline"), list(words))
+        (options,) = command.parse(load("cellline"), list(words))
         job = load("cellline").plan(options)
-        for cell in sorted(job.cells, key=lambda cell: cell.config["train"]["epochs"] == 0):
-            if execute and cell.finished() is None and (not rows or cell.row in rows):
-                engine.execute(cell, Context())
+        chosen = [cell for cell in job.cells if execute and (not rows or cell.row in rows)]
+        for cell in plan(chosen).todo:
+            engine.execute(cell, Context())
         return job
 
     return run

@@ -11,6 +11,7 @@ from medrepro.datamodules.cellline import CellLineDataModule
 from medrepro.datamodules.features.frozen import network_sha256
 from medrepro.lightning_modules.cellline import CellLineModule
 from medrepro.reproduce.papers.cellline.compute import frozen_backbone, pretrain
+from medrepro.reproduce.run.outcome import Context
 from tests.reproduce.papers.cellline.conftest import Run, result_of
 
 
@@ -46,12 +47,12 @@ def test_the_source_task_is_trained_once_and_its_checkpoint_reused(run: Run) -> 
     job = run("--table", "5", execute=False)
     cell = next(cell for cell in job.cells if cell.row == "source-none")
     stages = cell.config["train"]["source"]
-    first = pretrain(cell, stages, lambda *_: None, lambda: False)
+    first = pretrain(cell, stages, Context())
     started = time.monotonic()
-    again = pretrain(cell, {**stages}, lambda *_: None, lambda: False)
+    again = pretrain(cell, {**stages}, Context())
     assert again == first
     assert time.monotonic() - started < 0.5
-    two = pretrain(cell, {**stages, "sets": [0, 1]}, lambda *_: None, lambda: False)
+    two = pretrain(cell, {**stages, "sets": [0, 1]}, Context())
     assert two != first
     name = cell.config["module"]["backbone"]
     hashes = {network_sha256(frozen_backbone(name, str(weights), 3, 0).backbone) for weights in ("none", first, two)}

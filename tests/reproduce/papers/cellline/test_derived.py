@@ -27,6 +27,13 @@ def test_table_8_is_scikit_learns_report_of_table_5(run: Run, predictions: pd.Da
     np.testing.assert_allclose(found, expected)
 
 
+def test_a_row_of_a_class_rests_on_table_5s_own_cell(run: Run) -> None:
+    table = {cell.config_sha256 for cell in run("--table", "5", execute=False).cells}
+    cells = run("--table", "8", execute=False).cells
+    assert {need.config_sha256 for cell in cells for need in cell.needs} < table
+    assert len({cell.config_sha256 for cell in cells}) == 8  # another class is another cell
+
+
 def test_table_9_is_measured_on_test_images(run: Run, predictions: pd.DataFrame) -> None:
     job = run("--table", "9")
     probabilities, labels = predictions.filter(like="prob_").to_numpy(), predictions["label"].to_numpy()

@@ -44,7 +44,7 @@ def test_the_short_loop_is_the_shared_trainers(cell: Cell, tmp_path: Path) -> No
         return module
 
     data = data_of(cell, tmp_path)
-    _, ours = train_head(cell, make, data, lambda *_: None, lambda: False)
+    _, ours = train_head(cell, make, data, Context())
     theirs = fit(cell, make, data_of(cell, tmp_path), Context())
     assert theirs is not None
     assert ours.predictions is not None
@@ -73,10 +73,6 @@ def test_it_stops_when_asked_and_writes_no_model(cell: Cell, tmp_path: Path) -> 
     data = data_of(cell, tmp_path)
     with pytest.raises(InterruptedCellError):
         train_head(
-            cell,
-            lambda: CellLineModule(8, inputs="features", num_features=FEATURES),
-            data,
-            lambda *_: None,
-            lambda: True,
+            cell, lambda: CellLineModule(8, inputs="features", num_features=FEATURES), data, Context(stop=lambda: True)
         )
     assert not (cell.work_dir / "model.ckpt").exists()

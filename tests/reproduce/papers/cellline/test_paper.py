@@ -1,6 +1,13 @@
 import pytest
 
-from medrepro.reproduce.papers.cellline.paper import ASSUMPTIONS, PRESETS, STRATEGIES, assumptions
+from medrepro.reproduce.papers.cellline.protocol import (
+    ASSUMPTIONS,
+    PRESETS,
+    PROTOCOL,
+    SOURCES,
+    STRATEGIES,
+    TRAINED_EPOCHS,
+)
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.printed.load import load_paper
 
@@ -18,17 +25,15 @@ def test_strategies_are_the_rows_of_table_2() -> None:
 
 @pytest.mark.parametrize("preset", ["quick", "smoke", "paper"])
 def test_every_preset_trains_three_epochs_or_more(preset: str) -> None:
-    train = PRESETS[preset]["train"]
-    assert min(train["epochs"], train["trained_epochs"], train["source"]["epochs"]) >= 3
+    assert min(PRESETS[preset].epochs, TRAINED_EPOCHS[preset], SOURCES[preset]["epochs"]) >= 3
 
 
 def test_the_paper_preset_changes_nothing_of_the_papers_defaults() -> None:
-    assert PRESETS["paper"]["module"] == PRESETS["paper"]["data"] == {}
+    assert PRESETS["paper"].module == PRESETS["paper"].data == {}
 
 
 def test_assumptions_are_those_that_touch_the_run() -> None:
-    quick = assumptions(Options(command="", target="table 5", preset="quick"))
+    quick = PROTOCOL.assumptions(Options(command="", target="table 5", preset="quick"), "source")
     assert [text[:2] for text in quick] == [f"{number}." for number in range(1, 10)]
-    real = assumptions(Options(command="", target="table 5", preset="paper", data="livecell"))
-    assert ASSUMPTIONS["embedded"] not in real
-    assert ASSUMPTIONS["quick"] not in real
+    real = PROTOCOL.assumptions(Options(command="", target="table 5", preset="paper", data="livecell"), "source")
+    assert {ASSUMPTIONS[name].text for name in ("embedded", "quick", "source")}.isdisjoint(real)

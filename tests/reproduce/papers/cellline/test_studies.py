@@ -44,6 +44,6 @@ def test_leakage_pools_all_folds_of_both_kinds(run: Run) -> None:
     cells = {cell.row: cell for cell in run("--study", "leakage", execute=False).cells}
     assert len(cells) == 4
     for row, cell in cells.items():
-        bases = cell.config["train"]["bases"]
-        assert [base["data"]["fold"] for base in bases] == [0, 1, 2]
-        assert {base["data"]["leaky_split"] for base in bases} == {row.endswith("images")}
+        data = [need.config["data"] for need in cell.needs]
+        assert [one["fold"] for one in data] == [need.fold for need in cell.needs] == [0, 1, 2]
+        assert {one["leaky_split"] for one in data} == {row.endswith("images")}
