@@ -22,8 +22,8 @@ import torch
 from medrepro.datamodules.cellline import CellLineDataModule
 from medrepro.datamodules.support.cache import atomic_write
 from medrepro.lightning_modules.cellline import CellLineModule
-from medrepro.reproduce.papers.cellline.compute import execute_trained
-from medrepro.reproduce.papers.cellline.paper import FOLDS, STRATEGIES, Recipe, Strategy, cell
+from medrepro.reproduce.papers.cellline.compute import train
+from medrepro.reproduce.papers.cellline.protocol import PRESETS, PROTOCOL, STRATEGIES, Strategy, line
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.run.outcome import Context
@@ -37,7 +37,7 @@ def planned(strategy: Strategy, fold: int, out: str, epochs: int | None = None) 
     """Return one fold of a strategy at quick, on random frozen weights: what is timed does not depend on them."""
     options = Options(command="", target="table 2", out=out, epochs=epochs, cache_dir=out)
     data = {"augment": strategy.augment, "grey": strategy.grey}
-    return cell(options, "2", Recipe(strategy.number, strategy.number, "frozen", data=data), 0, fold, "")
+    return PROTOCOL.cell(options, "2", line(options, strategy.number, strategy.number, "frozen", data=data), 0, fold)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -51,7 +51,7 @@ def fit_cached(fold: int, folder: str) -> None:
     """Train and calibrate the heads of all strategies on one fold, on cached features, as the command does."""
     for strategy in STRATEGIES:
         timed = replace(planned(strategy, fold, folder), seed=int(strategy.transfer))  # transferred weights are others
-        execute_trained(timed, lambda _done, _detail: None, lambda: False)
+        train(timed, Context())
 
 
 def fit_through(augment: str, epochs: int | None, folder: str) -> None:
@@ -79,7 +79,7 @@ def measure(folder: str) -> dict[str, float]:
 
 def extrapolate(seconds: dict[str, float]) -> tuple[float, float]:
     """Return the CPU seconds of all folds and strategies: through the backbone, and cached."""
-    folds = FOLDS["quick"]
+    folds = PRESETS["quick"].folds
     kinds = [strategy.augment if strategy.augment == "none" else "nearest" for strategy in STRATEGIES]
     through = folds * sum(seconds[f"through, augmentation {kind}"] for kind in kinds)
     first, later = (seconds[f"cached, nine strategies, {fold} fold"] for fold in ("first", "later"))

@@ -171,7 +171,7 @@ def _unpaired(arms: Mapping[str, Estimate | None], weights: Mapping[str, float])
         seed: sum(weight * side.repeats.get(seed, math.nan) for side, weight in sides if side is not None)
         for seed in first.repeats
     }
-    return Estimate(luck.interval, None, common, first.over, luck, first.runs)
+    return Estimate(luck.interval, None, tuple(common.values()), first.over, luck, common)
 
 
 def _above(arms: Mapping[str, Estimate | None], weights: Mapping[str, float]) -> float | None:

@@ -66,19 +66,19 @@ class Estimate:
     Attributes:
         interval: mean and 95 % interval over patients and trainings; of a single run over patients alone.
         sd: over seeds, or over folds where there is one seed; ``None`` with one run.
-        repeats: by seed, the mean over its folds.
+        runs: the value of each run: seeds times folds.
         over: what it is averaged over: ``3 seeds``, ``2 seeds x 5 folds``.
         luck: standard error and degrees of freedom behind the interval; ``None`` with one run or one patient.
-        runs: how many trainings: seeds times folds.
+        repeats: by seed, the mean over its folds.
         text: for a quantity that is words, not a number.
     """
 
     interval: Interval
     sd: float | None = None
-    repeats: Mapping[int, float] = field(default_factory=dict)
+    runs: tuple[float, ...] = ()
     over: str = ""
     luck: Luck | None = None
-    runs: int = 0
+    repeats: Mapping[int, float] = field(default_factory=dict)
     text: str = ""
 
     @property
@@ -184,10 +184,10 @@ class Evidence:
         return Estimate(
             interval(values) if found is None else found.interval,
             spread(per_run),
-            repeats(list(per_run.values()), seeds),
+            tuple(per_run.values()),
             _over(runs),
             found,
-            len(runs),
+            repeats(list(per_run.values()), seeds),
         )
 
     def _test_to_train(self, arm: Arm, runs: Sequence[Run]) -> float:
@@ -268,9 +268,9 @@ class Evidence:
         bounds = self._of(arm)[0][1].content.get("ci", {}).get(metric)
         if bounds is None or is_baseline or len(found) > 1:
             by_seed = repeats(list(values.values()), [seed for seed, _ in values])
-            return Estimate(Interval(mean), spread(values), by_seed, _over(list(values)), runs=len(values))
+            return Estimate(Interval(mean), spread(values), tuple(values.values()), _over(list(values)), None, by_seed)
         stated = Interval(mean, float(bounds[0]), float(bounds[1]))
-        return Estimate(stated, None, {run[0]: mean for run in values}, _over(list(values)), runs=1)
+        return Estimate(stated, None, (mean,), _over(list(values)), None, {run[0]: mean for run in values})
 
     def _of(self, arm: Arm) -> list[tuple[Run, Result]]:
         return sorted(self.rows[arm.host].items(), key=lambda item: item[0])

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation import text
@@ -58,7 +57,7 @@ def ledger_text(judged: Sequence[Judged]) -> str:
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 
-def claims_of(spec: TableSpec, evidence: Evidence, results: Path = RESULTS) -> tuple[ClaimView, ...]:
+def claims_of(spec: TableSpec, evidence: Evidence) -> tuple[ClaimView, ...]:
     """Return the claims that rest on a table's rows, each with the ledger's verdict and its effect in these results."""
     rows, number = {row.id for row in spec.rows}, spec.source or spec.number
     about = [
@@ -66,7 +65,7 @@ def claims_of(spec: TableSpec, evidence: Evidence, results: Path = RESULTS) -> t
         for claim in _claims(spec.key)
         if claim.comparison and claim.comparison.table == number and rows.issuperset(claim.comparison.needed)
     ]
-    path = results / spec.key / VERDICTS
+    path = RESULTS / spec.key / VERDICTS
     verdicts = json.loads(path.read_text(encoding="utf-8")) if about and path.is_file() else {}
     return tuple(_view(claim, verdicts.get(claim.id, {}), evidence) for claim in about)
 

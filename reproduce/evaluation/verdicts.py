@@ -47,7 +47,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 def enough_repeats(estimate: Estimate) -> bool:
     """Whether training was repeated often enough for a verdict: three seeds, or three folds of one seed."""
-    return (len(estimate.repeats) if len(estimate.repeats) > 1 else estimate.runs) >= MIN_REPEATS
+    return len(estimate.repeats if len(estimate.repeats) > 1 else estimate.runs) >= MIN_REPEATS
 
 
 def p_of(test: Comparison, estimate: Estimate) -> float | None:

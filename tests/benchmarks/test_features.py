@@ -3,7 +3,7 @@ from types import ModuleType
 
 import pytest
 
-from medrepro.reproduce.papers.cellline.paper import STRATEGIES
+from medrepro.reproduce.papers.cellline.protocol import STRATEGIES
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-"""Seeded result files in the real layout: what the runner writes, without training.
-
-In: a folder. Out: JSON and Parquet files of rows, seeds and folds, and the table that shows them.
-"""
+"""Write seeded result files in the real layout, as the runner does, without training; declare their table."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,10 +7,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from medrepro.reproduce.evaluation import ledger
 from medrepro.reproduce.evaluation.results import Result, read_result
-from medrepro.reproduce.plan.table import BaselineSpec, ClaimSpec, Column, Level, RowSpec, Subset, TableSpec
+from medrepro.reproduce.plan.table import BaselineSpec, Column, Level, RowSpec, Subset, TableSpec
+from medrepro.reproduce.printed.claim import Claim, Comparison
 
+CLAIMS = (
+    Claim(
+        id="batches",
+        quote="",
+        where="Sec. 3",
+        says="batch training beats random selection",
+        comparison=Comparison("5", ("ce-bt", "ml-bt"), ("ce-rs", "ml-rs"), "patient/auc", 0.01),
+    ),
+    Claim(
+        id="clusters",
+        quote="",
+        where="Sec. 4",
+        says="clusters help cross-entropy",
+        comparison=Comparison("5", ("ce-bt",), ("ce-rs",), "patient/auc", 0.01, claimed=0.02),
+    ),
+)
 SKILLS = {"ce-rs": 1.0, "ce-bt": 1.05, "ml-rs": 1.02, "ml-bt": 1.1}
 LEVELS = (
     Level("image"),
@@ -41,11 +57,6 @@ SPEC = TableSpec(
         BaselineSpec("diameter", "diameter alone"),
         BaselineSpec("pixel-count", "pixel count alone"),
         BaselineSpec("majority", "majority"),
-    ),
-    claims=(
-        ClaimSpec("batch training beats random selection", ("ce-bt", "ml-bt"), ("ce-rs", "ml-rs"), "patient/auc", 0.01),
-        ClaimSpec("the network beats the majority class", "ce-rs", "majority", "patient/auc", 0.05),
-        ClaimSpec("the network beats the diameter", "ce-rs", "diameter", "patient/auc", 0.01),
     ),
     classes=("benign", "malignant"),
 )
@@ -172,3 +183,14 @@ def make_results(
         for seed in seeds
         for fold in folds
     ]
+
+
+def with_claims(monkeypatch: pytest.MonkeyPatch, folder: Path, *claims: Claim, **verdicts: str) -> None:
+    """Let the ledger hold ``claims`` (default: both of ``CLAIMS``) and these verdicts by id, and nothing else."""
+    monkeypatch.setattr(ledger, "_claims", lambda key: claims or CLAIMS)
+    monkeypatch.setattr(ledger, "RESULTS", folder)
+    (folder / "egfr").mkdir(parents=True, exist_ok=True)
+    known = {
+        name: {"verdict": verdict, "why": "so it is", "budget": "judge, 10 seeds"} for name, verdict in verdicts.items()
+    }
+    (folder / "egfr" / ledger.VERDICTS).write_text(json.dumps(known))

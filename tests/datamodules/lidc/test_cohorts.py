@@ -26,7 +26,7 @@ def test_labels_follow_the_mean_rating_and_three_is_dropped() -> None:
 
 @pytest.mark.real_data
 def test_luna16_s_own_scans_hold_its_1186_nodules(real_data: Path) -> None:
-    from medrepro.reproduce.papers.segradcam.compute import in_luna16
+    from medrepro.reproduce.papers.segradcam.counts import in_luna16
 
     counts = population(in_luna16(luna16_nodules(), str(real_data / "lidc_tables")))
     assert counts == {"all": 1186, "malignant": 451, "benign": 559, "undecided": 176}

@@ -9,7 +9,7 @@ import pytest
 from medrepro.datamodules.lidc.cohorts import luna16_nodules
 from medrepro.datamodules.lidc.luna16 import agreement, matched, read_annotations
 from medrepro.datamodules.support.errors import InputError
-from medrepro.reproduce.papers.segradcam.compute import in_luna16
+from medrepro.reproduce.papers.segradcam.counts import in_luna16
 
 HEADER = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 

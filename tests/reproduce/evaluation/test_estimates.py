@@ -51,8 +51,9 @@ def test_a_baseline_is_paired_with_the_rows_own_predictions(tmp_path: Path) -> N
     difference = found.difference(["ce-bt"], ["diameter"], Quantity("patient/auc"))
     assert difference is not None
     assert difference.runs == pytest.approx([model - simple for _, model, simple in expected])
-    assert difference.p is not None
-    assert 0 <= difference.p <= 1
+    assert difference.luck is not None
+    assert 0 <= difference.luck.p() <= 1
+    assert difference.interval == difference.luck.interval
     back = found.difference(["diameter"], ["ce-bt"], Quantity("patient/auc"))
     assert back is not None
     assert back.value == pytest.approx(-difference.value)
@@ -67,7 +68,10 @@ def test_pairs_of_rows_are_averaged(tmp_path: Path) -> None:
     assert both is not None
     assert both.value == pytest.approx(np.mean([single.value for single in singles]))
     assert both.runs == pytest.approx(np.mean([single.runs for single in singles], axis=0))
-    assert both.p is None
+    assert both.repeats == dict(enumerate(both.runs))
+    weights = {"ce-bt": 0.5, "ml-bt": 0.5, "ce-rs": -0.5, "ml-rs": -0.5}
+    assert present(found.contrast(weights, Quantity("patient/auc"))).runs == pytest.approx(both.runs)
+    assert found.contrast({**weights, "absent": 1.0}, Quantity("patient/auc")) is None
 
 
 def test_only_common_runs_are_compared(tmp_path: Path) -> None:

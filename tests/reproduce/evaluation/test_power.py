@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medrepro.reproduce.evaluation.power import CORRELATION, Z_TEST, smallest_difference, standard_error
-from medrepro.reproduce.printed.claims import Sample
+from medrepro.reproduce.printed.claim import Sample
 
 
 def sample(n: int, positives: int) -> Sample:

@@ -10,7 +10,7 @@ from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation.results import Current
 from medrepro.reproduce.evaluation.table_view import TableView, build_table
 from medrepro.reproduce.plan.table import Column, RowSpec, TableSpec
-from tests.reproduce._fakes import DATA, SPEC, content, make_results, predictions, slices, write
+from tests.reproduce._fakes import CLAIMS, DATA, SPEC, content, make_results, predictions, slices, with_claims, write
 
 FAST = 100
 
@@ -64,7 +64,6 @@ def test_one_seed_has_no_sd(tmp_path: Path) -> None:
     view = build_table(SPEC, make_results(tmp_path, seeds=(0,), patients=30), resamples=FAST)
     assert "±" not in "".join(cells(view, "ce-rs"))
     assert "1 seed" in view.title_line
-    assert {claim.verdict for claim in view.claims} == {"inconclusive"}
 
 
 def test_folds_are_counted(tmp_path: Path) -> None:
@@ -81,8 +80,6 @@ def test_a_blank_stays_blank(tmp_path: Path) -> None:
     assert cells(view, "ml-bt") == ["81.58", "", "", "", ""]
     notes = {row.id: row.note for row in view.rows}
     assert (notes["ml-bt"], notes["cited"], notes["ce-rs"]) == ("not run", "numbers cited from elsewhere", "")
-    assert view.claims[0].verdict == "not run"
-    assert view.claims[0].why == "no result for ce-bt, ml-bt, ml-rs"
 
 
 def test_nothing_run_at_all() -> None:
@@ -93,16 +90,13 @@ def test_nothing_run_at_all() -> None:
     assert all(cell in {"", "-"} for row in view.rows for cell in [c.text for c in row.cells][1:])
 
 
-def test_stale_results_are_marked_and_decide_nothing(tmp_path: Path) -> None:
+def test_stale_results_are_marked(tmp_path: Path) -> None:
     results = make_results(tmp_path, rows=("ce-rs", "ce-bt", "ml-rs"), patients=25)
     old = make_results(tmp_path, rows=("ml-bt",), patients=25, code_sha256="b" * 64)
     view = build_table(SPEC, results + old, Current("a" * 64, frozenset({DATA["sha256"]})), FAST)
     stale = {row.id: row.stale for row in view.rows}
     assert (stale["ml-bt"], stale["ce-rs"]) == ("code", "")
     assert cells(view, "ml-bt")[1] != ""
-    assert view.claims[0].verdict == "not run"
-    assert view.claims[0].why == "stale: ml-bt"
-    assert view.claims[2].verdict != "not run"
 
 
 def test_stale_results_never_mix_with_fresh_ones(tmp_path: Path) -> None:
@@ -194,3 +188,26 @@ def test_rows_that_cannot_be_told_apart_are_not_ranked(tmp_path: Path) -> None:
     assert close.notes[0].endswith("(AUC, patients)")
     unranked = replace(SPEC, ranked=False)
     assert build_table(unranked, close.results, resamples=FAST).notes == ()
+
+
+def test_a_table_quotes_the_ledger_and_decides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_claims(monkeypatch, tmp_path / "ledger", batches="contradicted")
+    view = build_table(SPEC, make_results(tmp_path, patients=25), resamples=FAST)
+    batches, clusters = view.claims
+    assert (batches.claim.id, batches.verdict) == ("batches", "contradicted")
+    assert batches.detail.startswith("so it is; judged at judge, 10 seeds; here +")
+    assert batches.detail.endswith(" patient/auc over 3 seeds")
+    assert (clusters.verdict, clusters.budget) == ("not judged", "")
+    fewer = replace(SPEC, rows=SPEC.rows[:2])
+    shown = build_table(fewer, make_results(tmp_path / "two", rows=("ce-rs", "ce-bt"), patients=25), resamples=FAST)
+    assert [one.claim.id for one in shown.claims] == ["clusters"], "a claim on rows that the table has"
+    other = replace(SPEC, number="6")
+    assert build_table(other, []).claims == ()
+
+
+def test_rows_of_other_cases_have_no_effect_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_claims(monkeypatch, tmp_path / "ledger", CLAIMS[1], clusters="supported")
+    results = make_results(tmp_path, rows=("ce-rs",), patients=25)
+    results += make_results(tmp_path / "b", rows=("ce-bt",), patients=30)
+    (found,) = build_table(SPEC, results, resamples=FAST).claims
+    assert (found.here, found.verdict) == (None, "supported")

@@ -1,128 +1,106 @@
-"""Verdicts follow the rule that was fixed before the numbers."""
-
-from dataclasses import replace
-from pathlib import Path
+"""Verdicts follow the rule of the ledger, word by word, and Holm's correction a plain loop."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medrepro.reproduce.evaluation.bootstrap import Interval
-from medrepro.reproduce.evaluation.estimates import Estimate, Evidence, Quantity
-from medrepro.reproduce.evaluation.verdicts import _decide, judge, ranking_note
-from medrepro.reproduce.plan.table import ClaimSpec, RowSpec
-from tests._present import present
-from tests.reproduce._fakes import SPEC, content, make_results, predictions, slices, write
+from medrepro.reproduce.evaluation.estimates import Estimate
+from medrepro.reproduce.evaluation.luck import Luck
+from medrepro.reproduce.evaluation.verdicts import decide, enough_repeats, holm, p_of
+from medrepro.reproduce.printed.claim import Comparison
 
-CLAIM = ClaimSpec("a beats b", "a", "b", "patient/auc", tolerance=0.02)
+TEST = Comparison("5", ("a",), ("b",), "patient/auc", 0.02)
+
+
+def estimate(low: float | None, value: float, high: float | None, repeats: int = 5, runs: int = 0) -> Estimate:
+    luck = None if high is None or low is None else Luck(value, (high - low) / 4, 30)
+    values = dict.fromkeys(range(repeats), value)
+    return Estimate(Interval(value, low, high), None, (value,) * (runs or repeats), "", luck, values)
+
+
 RULE = [
-    # low, value, high, per run, verdict, why
-    (0.01, 0.05, 0.09, (0.04, 0.05, 0.06), "supported", "above 0"),
-    (0.001, 0.019, 0.05, (0.01, 0.02, 0.03), "inconclusive", "smaller than 0.02"),
-    (-0.01, 0.05, 0.09, (0.04, 0.05, 0.06), "inconclusive", "holds 0"),
-    (0.01, 0.05, 0.09, (0.10, 0.07, -0.02), "inconclusive", "do not agree"),
-    (0.001, 0.01, 0.019, (0.01, 0.01, 0.01), "not supported", "below 0.02"),
-    (-0.05, -0.03, -0.01, (-0.03, -0.03, -0.03), "not supported", "below 0.02"),
-    (0.01, 0.05, 0.09, (0.05, 0.05), "inconclusive", "fewer than 3"),
-    (None, 0.05, None, (0.05, 0.05, 0.05), "inconclusive", "no interval"),
+    # low, value, high, claimed, Holm's p, verdict, why
+    (0.01, 0.05, 0.09, None, 0.01, "supported", "above 0"),
+    (0.01, 0.05, 0.09, 0.2, 0.01, "supported", "above 0"),
+    (0.01, 0.05, 0.09, None, 0.06, "inconclusive", "could have seen"),
+    (0.01, 0.05, 0.09, None, None, "inconclusive", "could have seen"),
+    (0.001, 0.01, 0.03, 0.05, 0.01, "smaller than claimed", "below the paper's +0.05"),
+    (-0.03, 0.01, 0.03, 0.05, 0.5, "smaller than claimed", "below the paper's +0.05"),
+    (-0.03, 0.01, 0.03, None, 0.5, "inconclusive", "could have seen 0.0"),
+    (-0.03, 0.01, 0.03, 0.01, 0.5, "inconclusive", "the paper claims +0.01"),
+    (-0.019, 0.0, 0.019, 0.01, 0.9, "no gain", "within 0.02 of 0"),
+    (-0.019, 0.0, 0.019, 0.05, 0.9, "no gain", "within 0.02 of 0"),
+    (-0.09, -0.05, -0.01, 0.05, 0.01, "contradicted", "below 0"),
+    (-0.09, -0.05, -0.01, 0.05, 0.2, "inconclusive", "excludes the paper's +0.05"),
+    (None, 0.05, None, None, None, "inconclusive", "fewer than 3 repeats"),
 ]
 
 
-@pytest.mark.parametrize(("low", "value", "high", "runs", "verdict", "why"), RULE)
+@pytest.mark.parametrize(("low", "value", "high", "claimed", "p", "verdict", "why"), RULE)
 def test_the_rule(
-    low: float | None, value: float, high: float | None, runs: tuple[float, ...], verdict: str, why: str
+    low: float | None, value: float, high: float | None, claimed: float | None, p: float | None, verdict: str, why: str
 ) -> None:
-    assert len(RULE) == 8
-    found, reason = _decide(CLAIM, Estimate(Interval(value, low, high), None, runs, ""))
+    found, reason = decide(TEST, estimate(low, value, high), claimed, p)
     assert found == verdict
     assert why in reason
 
 
-def test_a_claim_without_tolerance_fails_only_below_zero() -> None:
-    claim = replace(CLAIM, tolerance=0.0)
-    assert _decide(claim, Estimate(Interval(-0.01, -0.05, 0.03), None, (0, 0, 0)))[0] == "inconclusive"
-    assert _decide(claim, Estimate(Interval(-0.03, -0.05, -0.01), None, (0, 0, 0)))[0] == "not supported"
+@pytest.mark.parametrize(
+    ("low", "high", "p", "verdict"),
+    [
+        (-0.01, 0.03, 0.01, "supported"),
+        (-0.01, 0.03, 0.2, "inconclusive"),
+        (-0.03, 0.03, 0.01, "inconclusive"),
+        (-0.09, -0.03, 1.0, "contradicted"),
+    ],
+)
+def test_no_worse_allows_the_margin(low: float, high: float, p: float, verdict: str) -> None:
+    test = Comparison("5", ("a",), ("b",), "patient/auc", 0.02, "no-worse")
+    assert decide(test, estimate(low, (low + high) / 2, high), None, p)[0] == verdict
 
 
-def skilled(folder: Path, better: float, worse: float) -> Evidence:
-    """Two rows of very different skill, three seeds."""
-    results = [
-        write(folder, content(row, seed), predictions(skill, seed, slices(patients=60)))
-        for row, skill in (("ce-bt", better), ("ce-rs", worse))
-        for seed in range(3)
-    ]
-    return Evidence(SPEC, results, 300)
+def test_fewer_than_three_repeats_decide_nothing() -> None:
+    assert decide(TEST, estimate(0.01, 0.05, 0.09, repeats=2), None, 0.001)[0] == "inconclusive"
+    assert not enough_repeats(estimate(0.01, 0.05, 0.09, repeats=2, runs=10)), "folds of two seeds are two repeats"
+    assert enough_repeats(estimate(0.01, 0.05, 0.09, repeats=1, runs=3)), "three folds of one seed are three"
 
 
-def test_to_beat_a_row_that_has_not_learnt_supports_nothing(tmp_path: Path) -> None:
-    evidence = skilled(tmp_path, 3.0, 0.1)
-    claim = ClaimSpec("batches help", "ce-bt", "ce-rs", "patient/auc", 0.01)
-    weakest = min(present(evidence.estimate("ce-rs", Quantity("patient/auc"))).runs)
-    found = judge(replace(claim, floor=weakest), evidence)
-    assert (found.verdict, found.why) == (
-        "inconclusive", "ce-rs did not learn in every run: that is the budget, not the design",
-    )  # fmt: skip
-    assert judge(replace(claim, floor=weakest - 0.01), evidence).verdict == "supported"
+def test_p_is_two_sided_and_of_no_worse_one_sided() -> None:
+    one = estimate(0.01, 0.05, 0.09)
+    assert one.luck is not None
+    assert p_of(TEST, one) == one.luck.p()
+    assert p_of(Comparison("5", ("a",), ("b",), "m/auc", 0.02, "no-worse"), one) == one.luck.p_above(-0.02)
+    assert p_of(TEST, estimate(None, 0.05, None)) is None
 
 
-def test_judging_end_to_end(tmp_path: Path) -> None:
-    evidence = skilled(tmp_path, 3.0, 0.1)
-    claim = ClaimSpec("batches help", "ce-bt", "ce-rs", "patient/auc", 0.01)
-    found = judge(claim, evidence)
-    assert found.verdict == "supported"
-    assert found.estimate is not None
-    assert found.estimate.value > 0.1
-    assert found.detail.startswith(f"+{found.estimate.value:.3f} AUC [0.")
-    assert "over 3 seeds, DeLong p " in found.detail
-    assert judge(replace(claim, better="ce-rs", worse="ce-bt"), evidence).verdict == "not supported"
+@given(st.floats(-0.3, 0.3), st.floats(0.001, 0.2), st.floats(0.001, 0.05), st.one_of(st.none(), st.floats(0.0, 0.2)))
+def test_every_effect_has_one_verdict_that_agrees_with_its_interval(
+    value: float, reach: float, gain: float, claimed: float | None
+) -> None:
+    test = Comparison("5", ("a",), ("b",), "patient/auc", gain)
+    low, high = value - reach, value + reach
+    verdict, _ = decide(test, estimate(low, value, high), claimed, 0.001)
+    if verdict == "supported":
+        assert low > 0
+        assert value >= gain
+    if verdict == "contradicted":
+        assert high < 0
+    if verdict == "no gain":
+        assert -gain < low <= high < gain
+    if verdict == "smaller than claimed":
+        assert claimed is not None
+        assert high < claimed
 
 
-def test_smaller_may_be_better(tmp_path: Path) -> None:
-    evidence = skilled(tmp_path, 3.0, 0.1)
-    claim = ClaimSpec("smaller error", "ce-bt", "ce-rs", "image/brier", 0.0, smaller_is_better=True)
-    found = judge(claim, evidence)
-    assert found.verdict == "supported"
-    assert " brier " in found.detail
-    assert found.estimate is not None
-    assert found.estimate.value > 0
-
-
-def test_rows_far_apart_carry_no_note(tmp_path: Path) -> None:
-    evidence = skilled(tmp_path, 3.0, 0.1)
-    assert ranking_note(SPEC, evidence, ["ce-bt", "ce-rs"]) == ""
-    assert ranking_note(SPEC, evidence, ["ce-bt"]) == ""
-
-
-def test_rows_tested_on_different_cases_are_not_ranked(tmp_path: Path) -> None:
-    """As a row of folds beside one whose single file holds the cases of all folds."""
-    folds = make_results(tmp_path, rows=("ce-rs",), seeds=(0,), patients=10)
-    whole = make_results(tmp_path / "whole", rows=("ce-bt",), seeds=(0,), patients=30)
-    evidence = Evidence(SPEC, [*folds, *whole], 50)
-    assert "not tested fold by fold" in ranking_note(SPEC, evidence, ["ce-bt", "ce-rs"])
-
-
-def test_ranking_skips_what_is_no_score(tmp_path: Path) -> None:
-    """Rows whose quantities have no intervals (counts, parameters) are not compared at all."""
-    results = [
-        write(tmp_path, content(row, 0, predictions=None, metrics={"patient/auc": value}), None)
-        for row, value in (("a", 0.8), ("b", 0.7))
-    ]
-    spec = replace(SPEC, rows=(RowSpec("a", "a"), RowSpec("b", "b")))
-    assert ranking_note(spec, Evidence(spec, results), ["a", "b"]) == ""
-
-
-def test_stale_rows_decide_nothing(tmp_path: Path) -> None:
-    evidence = Evidence(SPEC, make_results(tmp_path, rows=("ce-rs", "ce-bt"), seeds=(0,), patients=10), 50)
-    found = judge(ClaimSpec("x", ("ce-bt",), ("ce-rs",), "patient/auc"), evidence, frozenset({"ce-bt"}))
-    assert (found.verdict, found.why, found.estimate) == ("not run", "stale: ce-bt", None)
-
-
-def test_undefined_effects_are_not_run(tmp_path: Path) -> None:
-    """All patients healthy: AUC is undefined, not zero."""
-    frame = predictions(1.0, 0, slices(patients=10).assign(label=0))
-    evidence = Evidence(SPEC, [write(tmp_path, content(row, 0), frame) for row in ("ce-rs", "ce-bt")], 50)
-    found = judge(ClaimSpec("x", "ce-bt", "ce-rs", "patient/auc"), evidence)
-    assert found.verdict == "not run"
-    assert "no result for ce-bt, ce-rs" in found.why
-    assert evidence.estimate("ce-rs", Quantity("patient/auc")) is None
-    accuracy = judge(ClaimSpec("x", "ce-bt", "ce-rs", "image/accuracy"), evidence)
-    assert np.isfinite(present(accuracy.estimate).value)
+def test_holm_against_a_plain_loop() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        p = rng.random(6) ** 3
+        corrected = holm({str(i): float(v) for i, v in enumerate(p)})
+        order = np.argsort(p)
+        for place, i in enumerate(order):
+            expected = max(min(1.0, (6 - j) * p[order[j]]) for j in range(place + 1))
+            assert corrected[str(i)] == pytest.approx(expected)
+    assert holm({}) == {}

@@ -10,10 +10,11 @@ import pytest
 
 from medrepro.reproduce.evaluation.results import Current
 from medrepro.reproduce.evaluation.table_view import TableView, build_table
+from medrepro.reproduce.printed.claim import Comparison
 from medrepro.reproduce.report import html as _report
 from medrepro.reproduce.report.figures.standard import Example, Figure, gallery, standard_figures
 from medrepro.reproduce.report.html import Citation, Page, headline, numbered, render, run_again, typeset, write_report
-from tests.reproduce._fakes import DATA, SPEC, make_results
+from tests.reproduce._fakes import CLAIMS, DATA, SPEC, make_results, with_claims
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 EVIL = '<script>alert("x")</script> & "quotes"'
@@ -54,7 +55,9 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory) -> TableView:
-    return build_table(SPEC, make_results(tmp_path_factory.mktemp("cells"), patients=40), resamples=100)
+    with pytest.MonkeyPatch.context() as patch:
+        with_claims(patch, tmp_path_factory.mktemp("ledger"), batches="no gain", clusters="supported")
+        return build_table(SPEC, make_results(tmp_path_factory.mktemp("cells"), patients=40), resamples=100)
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +139,13 @@ def test_badges_headline_and_command(page: str, view: TableView) -> None:
     assert "other data" in words
 
 
-def test_strings_are_escaped(tmp_path: Path) -> None:
+def test_strings_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = replace(CLAIMS[1], says=EVIL, comparison=Comparison("5", ("ce-rs",), ("ce-bt",), "patient/auc", 0.01))
+    with_claims(monkeypatch, tmp_path / "ledger", claim, clusters=EVIL)
     spec = replace(
         SPEC,
         title=EVIL,
         rows=(replace(SPEC.rows[0], label=EVIL), replace(SPEC.rows[1], reason=EVIL)),
-        claims=(replace(SPEC.claims[1], text=EVIL),),
         notes=(EVIL,),
         classes=(EVIL, "b"),
     )
@@ -196,11 +200,12 @@ def test_several_tables_in_one_report(view: TableView) -> None:
     assert found.count('<table class="sortable">') == 2
 
 
-def test_a_report_of_nothing(tmp_path: Path) -> None:
+def test_a_report_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_claims(monkeypatch, tmp_path)
     found = render(Page((build_table(SPEC, []),)))
     assert Reader(found).open == []
     assert "Nothing was run" in found
-    assert "Claims: 3 not run." in found
+    assert "Claims: 2 not judged." in found
     assert ">not run</li>" in found
 
 
@@ -230,6 +235,6 @@ def test_too_large_a_report_drops_its_largest_figures(
 
 
 def test_headline_without_intervals(tmp_path: Path) -> None:
-    spec = replace(SPEC, columns=SPEC.columns[:1], claims=())
+    spec = replace(SPEC, columns=SPEC.columns[:1])
     results = make_results(tmp_path, rows=("ce-rs",), seeds=(0,), patients=10)
     assert headline(build_table(spec, results, resamples=20)) == "1 of 4 rows measured."

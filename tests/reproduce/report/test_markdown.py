@@ -4,17 +4,20 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from medrepro.reproduce.evaluation.results import Current
 from medrepro.reproduce.evaluation.table_view import build_table
 from medrepro.reproduce.report.markdown import markdown_table
-from tests.reproduce._fakes import SPEC, make_results
+from tests.reproduce._fakes import SPEC, make_results, with_claims
 
 
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
-def test_every_line_has_every_cell(tmp_path: Path) -> None:
+def test_every_line_has_every_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_claims(monkeypatch, tmp_path / "ledger", batches="supported")
     text = markdown_table(build_table(SPEC, make_results(tmp_path, rows=("ce-rs",), patients=20), resamples=50))
     assert text.endswith("\n")
     lines = text.splitlines()
@@ -28,13 +31,13 @@ def test_every_line_has_every_cell(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d\.\d{3} ± \d\.\d{3} \[\d\.\d\d, \d\.\d\d\]", first[3])
     assert cells(table[3]) == ["ResNet34 CE clustered (not run)", "79.21", "", "", "", ""]
     assert cells(table[6])[0] == "*diameter alone*"
-    assert next(line for line in lines if "batch training" in line).startswith(
-        "- “batch training beats random selection”: **not run**"
+    assert next(line for line in lines if "batch training" in line) == (
+        "- batch training beats random selection: **supported**; so it is; judged at judge, 10 seeds"
     )
 
 
 def test_labels_cannot_break_the_table(tmp_path: Path) -> None:
-    spec = replace(SPEC, rows=(replace(SPEC.rows[0], label="a|b *c* <script> `d`"),), claims=())
+    spec = replace(SPEC, rows=(replace(SPEC.rows[0], label="a|b *c* <script> `d`"),))
     text = markdown_table(
         build_table(spec, make_results(tmp_path, rows=("ce-rs",), seeds=(0,), patients=10), resamples=20)
     )

@@ -12,7 +12,7 @@ from rich.console import Console
 from medrepro.reproduce.evaluation.results import Current
 from medrepro.reproduce.evaluation.table_view import TableView, build_table
 from medrepro.reproduce.report.terminal import Progress, RunSummary, default_console, show, show_table
-from tests.reproduce._fakes import SPEC, make_results
+from tests.reproduce._fakes import SPEC, make_results, with_claims
 
 RUN = RunSummary(Path("runs/egfr-table5-quick/report.html"), 4, 1, 192.3)
 
@@ -20,7 +20,9 @@ RUN = RunSummary(Path("runs/egfr-table5-quick/report.html"), 4, 1, 192.3)
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory) -> TableView:
     results = make_results(tmp_path_factory.mktemp("cells"), rows=("ce-rs", "ce-bt"), patients=30)
-    return build_table(SPEC, results, resamples=100)
+    with pytest.MonkeyPatch.context() as patch:
+        with_claims(patch, tmp_path_factory.mktemp("ledger"), clusters="supported")
+        return build_table(SPEC, results, resamples=100)
 
 
 def plain(width: int = 200) -> Console:
@@ -51,8 +53,9 @@ def test_the_form_of_the_table(view: TableView) -> None:
     assert lines[11].startswith("diameter alone")
     assert lines[-1] == "report runs/egfr-table5-quick/report.html · 4 cells trained, 1 reused · 3 min 12 s"
     claims = [line for line in lines if line.startswith("claim")]
-    assert claims[0] == 'claim  "batch training beats random selection"   not run: no result for ml-bt, ml-rs'
-    assert re.search(r'"the network beats the majority class"   \w.*: [+-]\S+ AUC \[.*\] over 3 seeds', claims[1])
+    said = r"claim  clusters help cross-entropy   supported: so it is; judged at judge, 10 seeds; here [+-]"
+    assert re.match(said + r"\S+ \[.*\] patient/auc over 3 seeds", claims[1])
+    assert claims[0].startswith("claim  batch training beats random selection   not judged")
 
 
 def test_off_a_terminal_there_are_no_colours(view: TableView, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from medrepro.reproduce.run.execute import write_result
 from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.training import fit, logger_of
 from tests._toy import ToyData, ToyModule
-from tests.reproduce._fakes import SPEC, make_results
+from tests.reproduce._fakes import SPEC, make_results, with_claims
 from tests.reproduce._wandb_log import OfflineRun, offline_runs
 
 EPOCHS = 2
@@ -134,7 +134,10 @@ def test_a_failing_cell_is_a_failed_run(tmp_path: Path, calls: list[bytes]) -> N
     assert len(offline_runs(tmp_path)) == 1
 
 
-def test_a_table_s_run_holds_table_claims_figures_and_report(tmp_path: Path, calls: list[bytes]) -> None:
+def test_a_table_s_run_holds_table_claims_figures_and_report(
+    tmp_path: Path, calls: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_claims(monkeypatch, tmp_path / "ledger", clusters="no gain")
     view = build_table(SPEC, make_results(tmp_path / "results", seeds=(0,), patients=30), resamples=50)
     figures = standard_figures(view)[:2]
     report = write_report(tmp_path / "report.html", Page((view,), figures))
@@ -151,7 +154,7 @@ def test_a_table_s_run_holds_table_claims_figures_and_report(tmp_path: Path, cal
     first = view.rows[0].cells[1].estimate
     assert first is not None
     assert lines[0]["ours ACC, images value"] == pytest.approx(first.value)
-    assert [line[1] for line in found.table("claims")["data"]] == [claim.verdict for claim in view.claims]
+    assert [line[1] for line in found.table("claims")["data"]] == ["not judged", "no gain"]
     for figure in figures:
         assert found.media(f"figures/{figure.id}").read_bytes().startswith(b"\x89PNG")
     assert "<table" in found.media("report").read_text()

@@ -30,4 +30,3 @@ def test_imbalance_three_ratios_four_losses() -> None:
     cells = imbalance(OPTIONS).cells
     assert len(cells) == 12
     assert {cell.config["data"]["imbalance"] for cell in cells} == {1, 10, 100}
-    assert len(imbalance(OPTIONS).spec.claims) == 6

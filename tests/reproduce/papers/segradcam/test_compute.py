@@ -13,6 +13,7 @@ from medrepro.reproduce.papers.segradcam.compute import classical, repeat
 from medrepro.reproduce.run import classical as _classical
 from medrepro.reproduce.run.outcome import Context
 from medrepro.reproduce.run.trivial import baseline_scores
+from tests._present import present
 from tests.reproduce.papers.segradcam._parts import COUNT, cell, fake_embedded
 
 
@@ -26,10 +27,11 @@ def test_classical_cell_finds_the_larger_balls(
     choice = {"family": "size", "classifier": classifier}
     cells = [cell(tmp_path, f"size-{classifier}", "3", fold=fold, module=choice) for fold in range(2)]
     outcomes = [classical(one, Context()) for one in cells]
-    frame = pd.concat([outcome.predictions for outcome in outcomes])
+    parts = [present(outcome.predictions) for outcome in outcomes]
+    frame = pd.concat(parts)
     assert sorted(frame["sample_id"]) == sorted(set(frame["sample_id"]))
     assert len(frame) == COUNT
-    assert all(roc_auc_score(part["label"], part["prob_1"]) > 0.95 for part in (o.predictions for o in outcomes))
+    assert all(roc_auc_score(part["label"], part["prob_1"]) > 0.95 for part in parts)
     assert {"baseline_diameter", "baseline_majority", "diameter_mm"} <= set(frame.columns)
     assert [outcome.data["n_samples"]["test"] for outcome in outcomes] == [COUNT // 2] * 2
 

@@ -19,7 +19,7 @@ PAIRS = ("ce-rs", "ce-bt", "ml-rs", "ml-bt")  # two designs, each trained in two
 
 def built(folder: Path, *rows: RowSpec) -> TableView:
     results = make_results(folder, rows=tuple(row.id for row in rows), seeds=(0,), patients=12)
-    return build_table(replace(SPEC, rows=rows, claims=()), results, resamples=20)
+    return build_table(replace(SPEC, rows=rows), results, resamples=20)
 
 
 @pytest.fixture(scope="module")
