@@ -24,7 +24,7 @@ from medrepro.reproduce.run.ranks import checked_place
 from medrepro.reproduce.run.storage import ALLOWED, HEARTBEAT, check_storage, without_password
 from medrepro.reproduce.run.wandb_cells import check_wandb
 
-PRESETS = ("quick", "smoke", "paper")
+PRESETS = ("quick", "judge", "smoke", "paper")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
 COUNTS = ("devices", "num_nodes", "jobs", "epochs", "folds", "checkpoint_every", "accumulate", "workers", "heartbeat")
 STOPPED = "stopped; finished cells are kept: the same command goes on (--resume continues half-run cells too)"
@@ -57,9 +57,10 @@ def build_parser(paper: Paper, heavy: bool) -> _Parser:
         if found:
             every = ", all" if kind == "table" else ""
             what.add_argument(f"--{kind}", type=str, help=f"one of: {', '.join(found)}{every}")
-    what.add_argument("--preset", default="quick", help="quick (minutes), smoke (seconds, for tests), paper")
+    what.add_argument("--preset", default="quick", help="quick (minutes), judge (decides claims, hours), smoke, paper")
     what.add_argument("--seeds", type=int, nargs="+", help="seeds to run; default: the preset's")
     what.add_argument("--folds", type=int, help="folds to run, where the data have no cohorts; default: the preset's")
+    what.add_argument("--rows", nargs="+", default=[], help="only these rows, by id; default: all of the table's")
     what.add_argument("--epochs", type=int, help="epochs a cell; default: the preset's")
     what.add_argument("--split", default="patient", help="patient, or image (leaky: only to measure what it inflates)")
     data = parser.add_argument_group("data")
@@ -169,7 +170,7 @@ def _options(paper: Paper, chosen: Namespace, words: list[str]) -> dict[str, Any
         raise InputError(f"--data {chosen.data} needs --data-root DIR (or MEDREPRO_DATA)")
     if root is not None and not Path(root).expanduser().is_dir():
         raise InputError(f"--data-root {root}: no such folder")
-    special = {"command", "target", "out", "named_out", "module", "datamodule", "flags", "data_root", "seeds"}
+    special = {"command", "target", "out", "named_out", "module", "datamodule", "flags", "data_root", "seeds", "rows"}
     names = {item.name for item in fields(Options)} - special
     values = {name: value for name, value in vars(chosen.clone()).items() if name in names}
     given = {flag: chosen.get(flag.replace("-", "_")) for flag in paper.flags}
@@ -178,6 +179,7 @@ def _options(paper: Paper, chosen: Namespace, words: list[str]) -> dict[str, Any
         **values,
         "data_root": root,
         "seeds": seeds,
+        "rows": tuple(chosen.rows),
         "wandb_tags": tuple(chosen.wandb_tags),
         "command": without_password(f"python reproduce/{paper.key}.py {shlex.join(words)}".strip()),
         "named_out": bool(chosen.out),

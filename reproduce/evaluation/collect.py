@@ -22,8 +22,9 @@ RESULTS = ROOT / "reproduce" / "results"
 def collect(run: Path, target: Path = RESULTS) -> int:
     """Copy the results below ``run/results``; returns how many.
 
-    Runs on other data than the default lie beside it: table ``5`` on ``lidc-nodules`` goes to ``5-lidc-nodules``, and
-    a table whose rows are data sets of their own goes, whole, by the name that its command gave them.
+    Runs on other data or at the budget that judges lie beside the quick ones: table ``5`` on ``lidc-nodules`` goes to
+    ``5-lidc-nodules``, the judged one to ``5-judge``, and a table whose rows are data sets of their own goes, whole, by
+    the name that its command gave them.
 
     Raises:
         InputError: nothing finished lies there, or a smoke result does.
@@ -36,7 +37,9 @@ def collect(run: Path, target: Path = RESULTS) -> int:
         if result["preset"] == "smoke":
             raise InputError(f"{file}: a smoke result measures nothing and is not collected; run --preset quick")
         name = _data_name(result)
-        folder = file.parent.name if name == "embedded" else f"{file.parent.name}-{name}"
+        variant = "" if name == "embedded" else f"-{name}"
+        budget = "-judge" if result["preset"] == "judge" else ""
+        folder = f"{file.parent.name}{variant}{budget}"
         place = target / result["key"] / folder / file.name
         with atomic_write(place) as temporary:
             temporary.write_text(without_paths(file.read_text(), result["config"]["data"].get("data_root")))

@@ -23,6 +23,7 @@ class Options:
     data_root: str | None = None
     seeds: tuple[int, ...] | None = None
     folds: int | None = None
+    rows: tuple[str, ...] = ()
     epochs: int | None = None
     split: str = "patient"
     accelerator: str = "cpu"

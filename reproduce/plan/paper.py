@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.papers import find_papers
 from medrepro.reproduce.plan.cell import Cell, Printed
 from medrepro.reproduce.plan.options import Options
@@ -93,8 +94,21 @@ def load(key: str) -> Paper:
 
 
 def plan_job(paper: Paper, options: Options) -> Job:
-    """Return the job of the options' target, its cells with the printed numbers that W&B shows beside ours."""
-    return _with_printed(paper.plan(options), options)
+    """Return the job of the options' target, its cells with the printed numbers that W&B shows beside ours.
+
+    Raises:
+        InputError: a row that was asked for is not one of the table's.
+    """
+    return _with_printed(_of_rows(paper.plan(options), options), options)
+
+
+def _of_rows(job: Job, options: Options) -> Job:
+    """Keep the cells of the rows that were asked for."""
+    known = list(dict.fromkeys(cell.row for cell in job.cells))
+    for row in options.rows:
+        if row not in known:
+            raise InputError(f"--rows {row}: no such row in {job.spec.name}; it has {', '.join(known)}")
+    return replace(job, cells=tuple(cell for cell in job.cells if cell.row in options.rows)) if options.rows else job
 
 
 def _with_printed(job: Job, options: Options) -> Job:

@@ -13,6 +13,8 @@ from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 
 EMBEDDED = "embedded"
+TUNING = "-tuning"  # ends the table of the trainings on which a row's learning rate is chosen
+TUNING_SEED = 1000  # theirs: no repeat that counts has it
 Values = Mapping[str, Any]
 EMPTY: Values = MappingProxyType({})
 
@@ -51,6 +53,8 @@ class Preset:
         epochs: of each training.
         folds: how many are run.
         select: whether the last epoch counts, or the best on validation.
+        patience: epochs without a better validation AUC after which training ends; 0: never before ``epochs``.
+        rates: learning rates of which each row takes the best on validation, by trainings of their own.
         module: arguments of the module.
         data: arguments of the datamodule.
         train: further settings of the training.
@@ -60,6 +64,8 @@ class Preset:
     epochs: int
     folds: int = 1
     select: Literal["last", "best"] = "last"
+    patience: int = 0
+    rates: tuple[float, ...] = ()
     module: Values = field(default_factory=dict)
     data: Values = field(default_factory=dict)
     train: Values = field(default_factory=dict)
@@ -180,13 +186,23 @@ class Protocol:
         train = {
             "epochs": given["epochs"],
             "select": preset.select,
+            **({"patience": preset.patience} if preset.patience else {}),
             **preset.train,
             **variant.train,
             "precision": options.precision,
             **({"accumulate": options.accumulate} if options.accumulate > 1 else {}),
         }
         module = {**preset.module, **variant.module, **settings, **options.module}
+        if preset.rates and "lr" not in {**variant.module, **options.module}:
+            needs = (*needs, *self._tuning(options, table, variant, preset.rates))
         return self._cell(options, table, variant, seed, fold, {"module": module, "data": data, "train": train}, needs)
+
+    def _tuning(self, options: Options, table: str, variant: Variant, rates: Sequence[float]) -> tuple[Cell, ...]:
+        """Return one training per learning rate, on a seed of their own: the same small grid for every row."""
+        rows = [
+            replace(variant, row=f"{variant.row}-lr{rate:g}", module={**variant.module, "lr": rate}) for rate in rates
+        ]
+        return tuple(self.cell(options, f"{table}{TUNING}", row, TUNING_SEED) for row in rows)
 
     def counted(self, options: Options, table: str, variants: Sequence[Variant]) -> tuple[Cell, ...]:
         """Return one cell per variant that is computed from what the variant says and nothing else."""

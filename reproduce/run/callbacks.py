@@ -1,7 +1,7 @@
 """Callbacks of a training run: whole checkpoints, the best epoch, history and progress, and those that a sweep adds."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -38,29 +38,49 @@ class AtomicCheckpoint(Callback):
             self.save(trainer, self.path)
 
 
-class BestEpoch(AtomicCheckpoint):
-    """Keep the weights of the epoch with the highest validation AUC (never the test cohort's) in ``best.ckpt``."""
+def validation_score(metrics: Mapping[str, Any]) -> float:
+    """Return what an epoch is judged by: its validation AUC; of what has none, as a segmenter, minus the loss."""
+    return float(metrics["val/auc"]) if "val/auc" in metrics else -float(metrics.get("val/loss", math.nan))
 
-    def __init__(self, folder: Path) -> None:
+
+class BestEpoch(AtomicCheckpoint):
+    """Keep the weights of the epoch with the best validation score (never the test cohort's) in ``best.ckpt``.
+
+    Args:
+        folder: where the file goes.
+        patience: epochs without a better score after which the training ends; 0: never.
+    """
+
+    def __init__(self, folder: Path, patience: int = 0) -> None:
         super().__init__(folder, every=0)
         self.path = folder / "best.ckpt"
-        self.best = -math.inf
+        self.best, self.waited, self.patience = -math.inf, 0, patience
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare this epoch's validation AUC with the best so far."""
+        """Compare this epoch's score with the best so far."""
         del pl_module
-        score = float(trainer.callback_metrics.get("val/auc", math.nan))
-        if not trainer.sanity_checking and score > self.best:
-            self.best = score
+        if trainer.sanity_checking:
+            return
+        score = validation_score(trainer.callback_metrics)
+        self.waited += 1
+        if score > self.best:
+            self.best, self.waited = score, 0
             self.save(trainer, self.path)
+        trainer.should_stop = trainer.should_stop or bool(self.patience and self.waited >= self.patience)
+
+    def metrics(self, trainer: pl.Trainer) -> dict[str, float]:
+        """Return how many epochs a training with patience took, and whether it ended at its cap."""
+        if not self.patience:
+            return {}
+        return {"train/epochs": float(trainer.current_epoch), "train/capped": float(self.waited < self.patience)}
 
     def state_dict(self) -> dict[str, float]:
-        """The best score, for resuming."""
-        return {"best": self.best}
+        """The best score and the epochs since, for resuming."""
+        return {"best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Restore the best score."""
-        self.best = state_dict["best"]
+        """Restore them."""
+        self.best, self.waited = state_dict["best"], int(state_dict["waited"])
 
 
 class History(Callback):

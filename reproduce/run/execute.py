@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from medrepro.reproduce.plan.cell import SCHEMA, Cell, write_json
 from medrepro.reproduce.plan.identity import ROOT, code_sha256, source_fingerprint
 from medrepro.reproduce.run.outcome import Context, Outcome
 from medrepro.reproduce.run.ranks import is_first_process
+from medrepro.reproduce.run.tuned import tuned
 
 VERSIONS = ("torch", "pytorch-lightning", "monai", "timm", "torchmetrics", "numpy", "scikit-learn")
 
@@ -32,9 +34,11 @@ def execute(cell: Cell, context: Context) -> None:
     started = time.monotonic()
     function = pkgutil.resolve_name(cell.function)
     with _logged(cell):
-        outcome: Outcome | None = function(cell, context)
+        ready, chosen = tuned(cell)
+        outcome: Outcome | None = function(ready, context)
         if outcome is not None and is_first_process():
-            write_result(cell, outcome, time.monotonic() - started)
+            whole = replace(outcome, metrics={**outcome.metrics, **chosen})
+            write_result(cell, whole, time.monotonic() - started)
 
 
 @contextmanager

@@ -87,8 +87,10 @@ def fit(
         History(context.report, context.stop),
         AtomicCheckpoint(cell.work_dir, cell.runtime.checkpoint_every),
     )
-    best = BestEpoch(cell.work_dir) if cell.config["train"]["select"] == "best" else None
-    callbacks = [history, last, *([best] if best else []), *current_extra_callbacks(), *_accumulation(cell, module)]
+    settings = cell.config["train"]
+    best = BestEpoch(cell.work_dir, settings.get("patience", 0)) if settings["select"] == "best" else None
+    ours = [history, last, *([best] if best else [])]
+    callbacks = [*ours, *current_extra_callbacks(), *_accumulation(cell, module)]
     trainer = build_trainer(cell, callbacks, logger_of(cell))
     if cell.runtime.compile:
         network_of(module).compile()
@@ -101,7 +103,8 @@ def fit(
     with _eager(cell.runtime.compile):
         module = module.to(trainer.strategy.root_device)
         outcome = (evaluate or predicted_test_part)(cell, module, data, history.values)
-        more = {} if extra_metrics is None else extra_metrics(module, data)
+        more = {} if extra_metrics is None else dict(extra_metrics(module, data))
+    more |= best.metrics(trainer) if best else {}
     save_model(module, cell.work_dir / "model.ckpt")
     last.path.unlink(missing_ok=True)
     return replace(outcome, metrics={**outcome.metrics, **more})

@@ -5,7 +5,9 @@ millisecond, a fraction of a trainer's bookkeeping for one; a cell lasts a fract
 resume.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytorch_lightning as pl
@@ -87,7 +89,7 @@ class HeadSteps:
 def train_head(
     cell: Cell, make: Callable[[], CellLineModule], data: CellLineDataModule, context: Context
 ) -> tuple[CellLineModule, Outcome]:
-    """Fit a head for the cell's epochs and predict the test part; the last epoch counts.
+    """Fit a head for the cell's epochs, or as long as its patience lasts, and predict the test part.
 
     Raises:
         InterruptedCellError: the user asked to stop.
@@ -99,7 +101,8 @@ def train_head(
     step, sampler, train = HeadSteps(module), data.train_sampler(0, 1), torch.from_numpy(data.train_rows())
     chosen, targets = inputs[train], functional.one_hot(data.labels[train], module.num_classes).float()
     history: dict[str, list[float]] = {}
-    for epoch in range(cell.config["train"]["epochs"]):
+    settings, best = cell.config["train"], _Best(module)
+    for epoch in range(settings["epochs"]):
         sampler.set_epoch(epoch)
         losses = [step(*batch) for batch in epoch_batches(sampler, chosen, targets)]
         for name, value in _epoch_values(module, inputs, data, losses).items():
@@ -107,9 +110,37 @@ def train_head(
         context.report(epoch + 1.0, f"loss {history['train/loss'][-1]:.3f}")
         if context.stop():
             raise InterruptedCellError
+        best.see(history["val/auc"][-1])
+        if settings.get("patience") and best.waited >= settings["patience"]:
+            break
+    if settings["select"] == "best":
+        best.restore()
     cell.work_dir.mkdir(parents=True, exist_ok=True)
     save_model(module, cell.work_dir / "model.ckpt")
-    return module, predicted_test_part(cell, module, data, history)
+    outcome = predicted_test_part(cell, module, data, history)
+    run = len(history["train/loss"])
+    trained = {"train/epochs": float(run), "train/capped": float(run == settings["epochs"])}
+    return module, replace(outcome, metrics={**outcome.metrics, **(trained if settings.get("patience") else {})})
+
+
+class _Best:
+    """The weights of the epoch with the highest validation AUC, and how many epochs ago that was."""
+
+    def __init__(self, module: CellLineModule) -> None:
+        self.module, self.value, self.waited = module, -math.inf, 0
+        self.weights: dict[str, Tensor] = {}
+
+    def see(self, value: float) -> None:
+        """Keep the weights if this epoch is the best so far."""
+        if value > self.value:
+            self.value, self.waited = value, 0
+            self.weights = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+        else:
+            self.waited += 1
+
+    def restore(self) -> None:
+        """Put the best epoch's weights back."""
+        self.module.load_state_dict(self.weights)
 
 
 def epoch_batches(sampler: EpochBatchSampler, inputs: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

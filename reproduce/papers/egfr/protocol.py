@@ -15,6 +15,16 @@ NARROW = {"scale": "quick", "lr": 1e-3, "schedule": "cosine"}
 PRESETS = {
     "paper": Preset(seeds=(0, 1, 2, 3, 4), folds=5, epochs=50, select="best"),
     "quick": Preset(seeds=(0, 1, 2), folds=5, epochs=5, module=NARROW, data={"slices_per_nodule": 4}),
+    "judge": Preset(
+        seeds=tuple(range(10)),
+        folds=5,
+        epochs=12,
+        select="best",
+        patience=4,
+        rates=(3e-4, 1e-3, 3e-3),
+        module={"scale": "quick"},
+        data={"slices_per_nodule": 4},
+    ),
     "smoke": Preset(seeds=(0,), folds=5, epochs=3, module=NARROW, data={"limit_patients": 16, "val_fraction": 0.25}),
 }
 
@@ -43,6 +53,11 @@ ASSUMPTIONS = {
     "quick": Assumption(
         "9. quick: narrow networks, at most 4 training slices a nodule, lr 1e-3 with cosine decay, 5 epochs.",
         presets=("quick",),
+    ),
+    "judge": Assumption(
+        "9. judge: quick's networks and slices; each row's learning rate is the best of 3e-4, 1e-3 and 3e-3 on "
+        "validation patients; up to 12 epochs, ended by 4 without a better validation AUC, the best counts.",
+        presets=("judge",),
     ),
     "smoke": Assumption(
         "9. smoke: 16 patients a cohort, width 16, 3 epochs: proves that the code runs, measures nothing.",

@@ -150,7 +150,7 @@ def table3(options: Options) -> Job:
     )
     found = PROTOCOL.cells(options, "3", variants)
     used = PROTOCOL.assumptions(
-        options, "power", "networks", "ifm", "level", "rows", "grid", "quick", "quick-3", "smoke"
+        options, "power", "networks", "ifm", "level", "rows", "grid", "quick", "quick-3", "judge", "smoke"
     )
     return Job(spec, found, used, prepare=preparation(options, found))
 
@@ -184,7 +184,7 @@ def table4(options: Options, rows: Sequence[str] = tuple(SEGMENTERS), title: str
         ),
     )
     found = MASKS.cells(options, "4", [*variants, *balls])
-    used = PROTOCOL.assumptions(options, "networks", "ifm", "level", "decoder", "quick-masks", "smoke")
+    used = PROTOCOL.assumptions(options, "networks", "ifm", "level", "decoder", "quick-masks", "judge", "smoke")
     return Job(spec, found, used, prepare=preparation(options, found))
 
 
@@ -210,7 +210,7 @@ def study_scales(options: Options) -> Job:
         kind="Study",
     )
     found = PROTOCOL.cells(options, "scales", variants)
-    used = PROTOCOL.assumptions(options, "power", "networks", "grid", "quick", "smoke")
+    used = PROTOCOL.assumptions(options, "power", "networks", "grid", "quick", "judge", "smoke")
     before = (table1(options),) if options.data in LIDC_DATA else ()
     return Job(spec, found, used, prepare=preparation(options, found), before=before)
 
@@ -245,7 +245,7 @@ def study(options: Options, name: str, variants: Sequence[Variant], title: str) 
         kind="Study",
     )
     found = PROTOCOL.cells(options, name, variants)
-    used = PROTOCOL.assumptions(options, "power", "networks", "quick", "smoke")
+    used = PROTOCOL.assumptions(options, "power", "networks", "quick", "judge", "smoke")
     return Job(spec, found, used, prepare=preparation(options, found))
 
 

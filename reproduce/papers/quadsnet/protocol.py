@@ -37,6 +37,14 @@ FAST: dict[str, Any] = {"bn_momentum": 0.1, "lr": 1e-3, "schedule": "cosine"}
 PRESETS = {
     "paper": Preset(seeds=(0, 1, 2, 3, 4), epochs=100, select="best", data={"image_size": 224}),
     "quick": Preset(seeds=(0, 1, 2), epochs=7, module=FAST),
+    "judge": Preset(
+        seeds=tuple(range(10)),
+        epochs=28,
+        select="best",
+        patience=8,
+        rates=(3e-4, 1e-3, 3e-3),
+        module={"bn_momentum": 0.1},
+    ),
     "smoke": Preset(seeds=(0,), epochs=3, module={**FAST, "widths": [4, 4, 8, 8]}),
 }
 QUICK_WIDTHS = [8, 16, 32, 64]  # of the embedded data; real data get the paper's network
@@ -85,8 +93,13 @@ ASSUMPTIONS = {
     ),
     "widths": Assumption(
         "10. quick on embedded data: QuadSNet at a quarter of its width (434,000 parameters).",
-        presets=("quick",),
+        presets=("quick", "judge"),
         data=(EMBEDDED,),
+    ),
+    "judge": Assumption(
+        "8. judge: quick's widths, images and batch norm; each row's learning rate is the best of 3e-4, 1e-3 and 3e-3 "
+        "on validation images; up to 28 epochs, ended by 8 without a better validation AUC, the best counts.",
+        presets=("judge",),
     ),
     "smoke": Assumption(
         "8. smoke: 150 images a kind, 3 epochs, tiny widths: proves that the code runs, measures nothing.",
@@ -100,17 +113,18 @@ def preset_for(preset: Preset, options: Options, variant: Variant) -> Preset:
     source = str(variant.data.get("data", options.data))
     size = _size(options.preset, source)
     epochs = size.pop("epochs", preset.epochs)
-    narrow = {"widths": QUICK_WIDTHS} if options.preset == "quick" and source == EMBEDDED else {}
+    narrow = {"widths": QUICK_WIDTHS} if options.preset in ("quick", "judge") and source == EMBEDDED else {}
     return preset.changed(module=narrow, data=size, epochs=epochs)
 
 
 def _size(preset: str, source: str) -> dict[str, int]:
     if source == EMBEDDED:
-        small = {"smoke": {"limit": SMOKE_LIMIT}, "quick": {"train_limit": 900}}.get(preset, {})
+        small = {"smoke": {"limit": SMOKE_LIMIT}, "paper": {}}.get(preset, {"train_limit": 900})
         return {"image_size": 0, "imbalance": IMBALANCE, **small}
     if preset == "smoke":
         return {"image_size": 32, "train_limit": 96}
-    return dict(QUICK_DATA.get(source, QUICK_OTHER)) if preset == "quick" else {}
+    size = dict(QUICK_DATA.get(source, QUICK_OTHER)) if preset in ("quick", "judge") else {}
+    return {name: value for name, value in size.items() if (name, preset) != ("epochs", "judge")}
 
 
 PROTOCOL = Protocol(KEY, PRESETS, f"{COMPUTE}:train", ASSUMPTIONS, preset_for)
