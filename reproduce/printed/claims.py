@@ -53,7 +53,8 @@ def read_claims(key: str, path: Path) -> PaperClaims:
     fields = record["controls"].sequence() if "controls" in record else []
     controls = tuple(_control(item) for item in fields)
     claims = tuple(_claim(item, paper, samples, controls) for item in record["claims"].sequence())
-    _check_unique([*fields, *record["claims"].sequence()], [one.id for one in (*controls, *claims)])
+    ids = [*(control.id for control in controls), *(claim.id for claim in claims)]
+    _check_unique([*fields, *record["claims"].sequence()], ids)
     return PaperClaims(
         paper=paper,
         typical=_share(record["typical"]),

@@ -120,8 +120,9 @@ def _planned(
             continue
         try:
             cell = cell_of(name, results[name], out, root)
-        except InputError as error:
-            found.append(Replayed(name, DIFFERENT, math.inf, str(error)))
+        except (InputError, FileNotFoundError) as error:
+            verdict = PASSED if needs_data(results[name]) else DIFFERENT
+            found.append(Replayed(name, verdict, math.inf, str(error)))
             continue
         bases = zip(needs(cell, variant_of(name, results[name])), cell.needs, strict=True)
         cells |= {base: need for base, need in bases if base in results}
@@ -190,6 +191,8 @@ def command(words: list[str]) -> int:
     options = parser.parse_args(words)
     if unknown := [key for key in options.keys if key not in KEYS]:
         parser.error(f"no paper {unknown[0]!r}; the papers are {', '.join(KEYS)}")
+    if options.data_root and not Path(options.data_root).is_dir():
+        parser.error(f"--data-root {options.data_root}: no such folder")
     if options.jobs < 1 or (options.sample is not None and options.sample < 1):
         parser.error("--jobs and --sample must be at least 1")
     results = committed(options.results, options.keys or KEYS)

@@ -22,7 +22,7 @@ def replicates(rng: np.random.Generator, seeds: int, patients: int, ratio: float
 @pytest.mark.parametrize("ratio", [0, 1, 4])
 @pytest.mark.parametrize("patients", [50, 200])
 @pytest.mark.parametrize("seeds", [3, 5, 10])
-def test_the_interval_covers_and_seldom_supports_what_is_not_there(seeds: int, patients: int, ratio: float) -> None:
+def test_the_interval_covers_and_seldom_supports_what_is_not_there(seeds: int, patients: int, ratio: int) -> None:
     rng = np.random.default_rng([seeds, patients, ratio])
     found = [luck(replicates(rng, seeds, patients, ratio), range(seeds), patients, 0) for _ in range(TRIALS)]
     intervals = [one.interval for one in found if one is not None]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation.collect import RESULTS
 from medrepro.reproduce.evaluation.results import Result
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.verify import __main__ as verify
 from medrepro.reproduce.verify.differences import compare, differences, frame_differences, within_intervals
-from medrepro.reproduce.verify.sample import cell_of, committed, needs, needs_data, sample, stratum
+from medrepro.reproduce.verify.sample import (
+    _settled,
+    cell_of,
+    committed,
+    needs,
+    needs_data,
+    sample,
+    stratum,
+    variant_of,
+)
 from tests.reproduce._fakes import content, predictions, slices, write
 
 COUNTED, ABSENT = "multiscale/1/level-5__0__0", "egfr/3/egfr-mutant__0__0"  # both without predictions
@@ -87,21 +98,22 @@ def test_what_fails_is_named_and_the_others_run(tmp_path: Path, monkeypatch: pyt
     def run(cells: list[Cell], jobs: int, observer: object) -> None:
         del jobs, observer
         for cell in cells:
-            if cell.key == "egfr":
-                raise FileNotFoundError("no clinical table")
+            if cell.row == "level-4":
+                raise FileNotFoundError("no annotations")
             ran.append(cell.row)
-            result = {**json.loads((RESULTS / f"{COUNTED}.json").read_text())}
             cell.path.parent.mkdir(parents=True, exist_ok=True)
-            cell.path.write_text(json.dumps(result))
+            cell.path.write_text((RESULTS / f"{COUNTED}.json").read_text())
 
     monkeypatch.setattr(verify, "run", run)
-    results = committed(kept(tmp_path, COUNTED, ABSENT))
+    broken = "multiscale/1/level-4__0__0"
+    results = committed(kept(tmp_path, COUNTED, ABSENT, broken))
     options = verify.build_parser().parse_args(["--data-root", str(tmp_path)])
     found = {one.name: one for one in verify.verify(results, list(results), options, tmp_path / "out")}
     assert ran == ["level-5"]
     assert found[COUNTED].verdict == verify.EQUAL
+    assert (found[broken].verdict, found[broken].note) == (verify.DIFFERENT, "FileNotFoundError: no annotations")
     assert found[ABSENT].verdict == verify.PASSED
-    assert found[ABSENT].note == "FileNotFoundError: no clinical table"
+    assert "not found: --clinical-csv takes" in found[ABSENT].note
     monkeypatch.setattr(verify, "needs_data", lambda result: False)
     found = {one.name: one for one in verify.verify(results, list(results), options, tmp_path / "out")}
     assert found[ABSENT].verdict == verify.DIFFERENT, "nothing is missing, so it must run"
@@ -122,8 +134,9 @@ cells = st.tuples(st.sampled_from("12"), st.sampled_from(["trained", "count", "b
 def test_the_sample_holds_the_cheapest_of_every_stratum(drawn: list[tuple[str, str, float]], seed: int, n: int) -> None:
     results = {}
     for number, (table, kind, seconds) in enumerate(drawn):
-        config = {"kind": kind, "module": {}, "data": {}, "train": {"epochs": int(kind == "trained")}}
-        found = content(f"row-{number}", 0, table=table, config=config, seconds=seconds, command="")
+        config = {"module": {}, "data": {}, "train": {"epochs": int(kind == "trained")}}
+        shown = None if kind == "count" else "there.parquet"
+        found = content(f"row-{number}", 0, table=table, config=config, seconds=seconds, command="", predictions=shown)
         results[f"egfr/{table}/row-{number}__0__0"] = Result(Path("nowhere"), found)
     strata = {name: stratum(name, result) for name, result in results.items()}
     chosen = sample(results, seed=seed)
@@ -147,31 +160,47 @@ def test_every_table_and_study_is_in_the_sample(all_results: dict[str, Result]) 
     assert chosen == {path.relative_to(RESULTS).as_posix() for path in RESULTS.glob("*/*") if path.is_dir()}
 
 
-def test_each_result_needs_committed_ones_of_the_identity_that_it_will_look_for(
-    all_results: dict[str, Result],
-) -> None:
-    needed = {base for name, result in all_results.items() for base in needs(name, result)}
+def offline(result: Result) -> bool:
+    """Whether a result is planned without public data, weights that lie beside them, and optional packages."""
+    return not needs_data(result) and "data/" not in str(result.content["command"]) and result.row != "radiomics-forest"
+
+
+def test_every_result_is_planned_by_its_own_command(all_results: dict[str, Result]) -> None:
+    """Each in a place of its own, and what it needs is committed too: else a reader could not run it again."""
+    chosen = {name: result for name, result in all_results.items() if offline(result)}
+    assert len(chosen) > 500
+    cells = {name: cell_of(name, result, Path("out")) for name, result in chosen.items()}
+    assert len({cell.path for cell in cells.values()}) == len(chosen)
+    for name, cell in cells.items():
+        content = chosen[name].content
+        assert (cell.key, cell.row, cell.seed, cell.fold, cell.preset) == tuple(
+            content[word] for word in ("key", "row", "seed", "fold", "preset")
+        )
+    needed = {base for name, cell in cells.items() for base in needs(cell, variant_of(name, chosen[name]))}
+    assert {name.split("/")[0] for name in needed} >= {"multiscale", "segradcam"}
     assert needed <= set(all_results)
-    assert {name.split("/")[0] for name in needed} == {"cellline", "multiscale", "segradcam"}
-    assert all(all_results[name].content["config"]["train"]["epochs"] for name in needed), "these run first"
 
 
-def test_no_two_cells_share_a_place(all_results: dict[str, Result]) -> None:
-    paths = {cell_of(name, result, Path("out")).path for name, result in all_results.items()}
-    assert len(paths) == len(all_results)
+def test_a_row_that_is_planned_no_more_is_named(all_results: dict[str, Result]) -> None:
+    name = "egfr/4/resnet34__0__0"
+    result = all_results[name]
+    gone = replace(result, content={**result.content, "row": "alexnet"})
+    with pytest.raises(InputError, match=r"python reproduce/egfr.py --table 4 plans no 4/alexnet__0__0 any more"):
+        cell_of(name, gone, Path("out"))
 
 
-def test_folders_of_the_committing_machine_become_those_of_this_one(all_results: dict[str, Result]) -> None:
-    def config_of(name: str) -> dict[str, Any]:
-        assert needs_data(all_results[name])
-        return cell_of(name, all_results[name], Path("out"), "/data").config
-
-    assert config_of("cellline/transfer-folder+skin/grey__0__0")["data"]["data_root"] == "/data/skin"
-    assert config_of("egfr/5-lidc-nodules/resnet34-ce-rs__0__0")["data"]["data_root"] == "/data"
-    derived = config_of("cellline/9/average__0__0")
-    assert derived["module"]["weights"].startswith("/data/mobilenet_v1/")
-    assert derived["train"]["bases"][0]["out"] == str(Path("out/cellline"))
-    assert not needs_data(all_results["cellline/1/efo-27__0__0"]), "the command's words do not count"
+def test_folders_of_the_committing_machine_become_those_of_this_one(
+    all_results: dict[str, Result], tmp_path: Path
+) -> None:
+    (tmp_path / "skin").mkdir()
+    name = "egfr/5-lidc-nodules/resnet34-ce-rs__0__0"
+    assert needs_data(all_results[name])
+    assert cell_of(name, all_results[name], Path("out"), str(tmp_path)).config["data"]["data_root"] == str(tmp_path)
+    words = ["--data-root", "DIR", "--weights", "data/mobilenet_v1/a.npz", "--jobs", "1", "--out", "x", "--folds", "5"]
+    command = shlex.join(["python", "reproduce/cellline.py", *words])
+    assert [*_settled(command, "/data", "skin")] == [
+        "--data-root", "/data/skin", "--weights", "/data/mobilenet_v1/a.npz", "--folds", "5",
+    ]  # fmt: skip
 
 
 def pair(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], **changes: Any) -> tuple[Result, Result]:
