@@ -1,26 +1,27 @@
 """Copy the finished cells of a run into ``reproduce/results/``, where README and cards are rendered from.
 
-``python -m medrepro.reproduce.evaluation.collect runs/egfr-table5-quick [...]``: one JSON and one Parquet a cell;
-smoke runs are refused.
+``python -m medrepro.reproduce.evaluation.collect runs/egfr-table5-quick [...]`` packs one ``.jsonl`` and one
+``.parquet`` per table; smoke runs are refused.
 """
 
 import json
 import shlex
-import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from medrepro.datamodules.support.cache import atomic_write
 from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.evaluation.packed import write_packed
+from medrepro.reproduce.evaluation.results import Result, read_result, read_results
 from medrepro.reproduce.plan.identity import ROOT
 
 RESULTS = ROOT / "reproduce" / "results"
 
 
 def collect(run: Path, target: Path = RESULTS) -> int:
-    """Copy the results below ``run/results``; returns how many.
+    """Add the results below ``run/results`` to the packed ones, in place of those of the same cell; return how many.
 
     Runs on other data or at the budget that judges lie beside the quick ones: table ``5`` on ``lidc-nodules`` goes to
     ``5-lidc-nodules``, the judged one to ``5-judge``, and a table whose rows are data sets of their own goes, whole, by
@@ -32,22 +33,31 @@ def collect(run: Path, target: Path = RESULTS) -> int:
     files = sorted((run / "results").rglob("*.json"))
     if not files:
         raise InputError(f"{run}: no finished cells; give the folder of a run, such as runs/egfr-table5-quick")
+    found: dict[Path, dict[tuple[str, int, int], Result]] = {}
     for file in files:
-        result = json.loads(file.read_text())
-        if result["preset"] == "smoke":
+        result = read_result(file)
+        if result.content["preset"] == "smoke":
             raise InputError(f"{file}: a smoke result measures nothing and is not collected; run --preset quick")
-        name = _data_name(result)
-        variant = "" if name == "embedded" else f"-{name}"
-        budget = "-judge" if result["preset"] == "judge" else ""
-        folder = f"{file.parent.name}{variant}{budget}"
-        place = target / result["key"] / folder / file.name
-        with atomic_write(place) as temporary:
-            temporary.write_text(without_paths(file.read_text(), result["config"]["data"].get("data_root")))
-        predictions = file.with_suffix(".parquet")
-        if predictions.exists():
-            with atomic_write(place.with_suffix(".parquet")) as temporary:
-                shutil.copyfile(predictions, temporary)
+        place = target / str(result.content["key"]) / _table(result)
+        table = found.setdefault(place, {(one.row, *one.run): one for one in read_results(place)})
+        text = without_paths(file.read_text(), result.content["config"]["data"].get("data_root"))
+        table[result.row, *result.run] = replace(result, content=json.loads(text))
+    for place, results in found.items():
+        pack(place, [results[cell] for cell in sorted(results)])
     return len(files)
+
+
+def pack(place: Path, results: Sequence[Result]) -> None:
+    """Write the results of one table, with their predictions, as they are read."""
+    frames = [one.predictions.frame if one.predictions else None for one in results]
+    write_packed(place, [(dict(one.content), frame) for one, frame in zip(results, frames, strict=True)])
+
+
+def _table(result: Result) -> str:
+    """Return the table with the data, unless they are the default, and the budget that judges."""
+    name = _data_name(result.content)
+    data = "" if name == "embedded" else f"-{name}"
+    return f"{result.content['table']}{data}{'-judge' if result.content['preset'] == 'judge' else ''}"
 
 
 def _data_name(result: Mapping[str, Any]) -> str:

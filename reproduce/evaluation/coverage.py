@@ -1,7 +1,6 @@
 """List what is still blank: rows of printed tables and figures that have no committed result.
 
-Plans the cells of each target that a paper offers, and looks for their files below ``results/<key>/<table>/``; runs
-none.
+Plans the cells of each target that a paper offers, and looks for their results below ``results/<key>/``; runs none.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medrepro.datamodules.support.errors import InputError
+from medrepro.reproduce.evaluation.results import read_results
+from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job, Reason, load
 from medrepro.reproduce.printed.load import KEYS, load_paper
@@ -78,16 +79,17 @@ def blanks(listed: Listed, results: Path, folder: Path) -> list[Blank]:
 
 
 def _blank_rows(listed: Listed, job: Job, results: Path) -> Iterator[Blank]:
-    planned: dict[str, list[Path]] = {}
+    there = {cell.table: {(one.row, *one.run) for one in read_results(results / cell.table)} for cell in job.cells}
+    planned: dict[str, list[Cell]] = {}
     for cell in job.cells:
-        planned.setdefault(cell.row, []).append(results / cell.table / f"{cell.row}__{cell.seed}__{cell.fold}.json")
+        planned.setdefault(cell.row, []).append(cell)
     for row in job.spec.rows:
-        files = planned.get(row.id, [])
-        missing = sum(not file.is_file() for file in files)
-        if not files:
+        cells = planned.get(row.id, [])
+        missing = sum((cell.row, cell.seed, cell.fold) not in there[cell.table] for cell in cells)
+        if not cells:
             yield Blank(listed.key, listed.target, row.id, 0, 0, row.reason or "no cell fills it: a cited number")
         elif missing:
-            yield Blank(listed.key, listed.target, row.id, missing, len(files))
+            yield Blank(listed.key, listed.target, row.id, missing, len(cells))
 
 
 def summary(found: Mapping[str, list[Blank]]) -> str:

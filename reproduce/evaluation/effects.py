@@ -8,7 +8,7 @@ from pathlib import Path
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation.estimates import Estimate, Evidence, Quantity
 from medrepro.reproduce.evaluation.luck import Luck, probability_above
-from medrepro.reproduce.evaluation.results import Result, read_results
+from medrepro.reproduce.evaluation.results import Result, read_results, tables_in
 from medrepro.reproduce.evaluation.verdicts import MIN_REPEATS, p_of
 from medrepro.reproduce.plan.table import RowSpec, TableSpec
 from medrepro.reproduce.printed.claim import Comparison, PaperClaims
@@ -70,7 +70,8 @@ def measure(claims: PaperClaims, test: Comparison, results: Path, unpaired: bool
 
 def _groups(results: Path, test: Comparison) -> Iterator[tuple[str, list[Result]]]:
     """Yield the results of the test's rows by folder: of its table as it is, at another budget, on other data."""
-    for folder in (results / test.table, *sorted(results.glob(f"{test.table}-*"))):
+    others = [place for place in tables_in(results) if place.name.startswith(f"{test.table}-")]
+    for folder in (results / test.table, *others):
         own = [one for one in read_results(folder) if one.row in test.needed and one.content["table"] == test.table]
         if {one.row for one in own} == set(test.needed):
             yield folder.name, own
@@ -171,7 +172,8 @@ def _unpaired(arms: Mapping[str, Estimate | None], weights: Mapping[str, float])
         seed: sum(weight * side.repeats.get(seed, math.nan) for side, weight in sides if side is not None)
         for seed in first.repeats
     }
-    return Estimate(luck.interval, None, tuple(common.values()), first.over, luck, common)
+    runs = min((side.runs for side, _ in sides if side is not None), key=len)  # how often the rarer side was trained
+    return Estimate(luck.interval, None, runs, first.over, luck, common)
 
 
 def _above(arms: Mapping[str, Estimate | None], weights: Mapping[str, float]) -> float | None:

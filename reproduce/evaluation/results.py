@@ -1,7 +1,7 @@
-"""Result files as typed objects: one JSON a cell, its predictions beside it.
+"""Read results as typed objects, and their cases at any level (image, nodule, patient), ready for the statistics.
 
-In: ``results/<key>/<table>/<row>__<seed>__<fold>.json``. Out: :class:`Result`, and cases at any level (image,
-nodule, patient) ready for the statistics. Reads, checks, never writes.
+A run leaves one JSON per cell with its predictions beside it; committed results are packed by table
+(:mod:`medrepro.reproduce.evaluation.packed`). Reads and checks, never writes.
 """
 
 import json
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation.bootstrap import Cases, Strings, aggregate
 from medrepro.reproduce.evaluation.metrics import Floats
+from medrepro.reproduce.evaluation.packed import Group, is_packed, read_packed
 from medrepro.reproduce.plan.table import Level, Subset
 
 SCHEMA = 1
@@ -54,12 +55,14 @@ class Result:
     """One cell's result file.
 
     Attributes:
-        path: where the JSON lies; predictions are found from there.
+        path: where the JSON lies, or would, if it is packed; loose predictions are found from there.
         content: the file as it is.
+        group: where packed predictions lie.
     """
 
     path: Path
     content: Mapping[str, Any]
+    group: Group | None = None
 
     @property
     def row(self) -> str:
@@ -90,7 +93,11 @@ class Result:
             InputError: the file is missing, unreadable or lacks a column.
         """
         name = self.content.get("predictions")
-        return Predictions(_read_frame(self.path.parent / name, self.path), str(self.path)) if name else None
+        if not name:
+            return None
+        path = self.path.parent / name
+        frame = self.group.read() if self.group else _read_frame(path, self.path)
+        return Predictions(_checked(frame, path), str(self.path))
 
 
 def read_result(path: Path) -> Result:
@@ -103,31 +110,54 @@ def read_result(path: Path) -> Result:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read result {path}: {error}; delete it to run that cell again") from error
+    return _checked_result(path, content)
+
+
+def _checked_result(path: Path, content: object, group: Group | None = None) -> Result:
     there = content if isinstance(content, dict) else {}
     missing = [name for name in REQUIRED if name not in there]
     if missing:
         raise InputError(f"result {path} lacks {', '.join(missing)}; delete it to run that cell again")
-    if content["schema"] != SCHEMA:
-        found = content["schema"]
+    if there["schema"] != SCHEMA:
+        found = there["schema"]
         raise InputError(f"result {path} has schema {found}, this version reads {SCHEMA}; run it again")
-    return Result(path, content)
+    return Result(path, there, group)
 
 
-def read_results(folder: Path) -> tuple[Result, ...]:
-    """Read every result of one table, in order of file names; empty if there is no such folder.
+def read_results(place: Path) -> tuple[Result, ...]:
+    """Read every result of one table, in order of rows, seeds and folds; empty if there is none.
+
+    Args:
+        place: a folder with one JSON per result, as a run leaves it, or the name of packed ones without ending.
 
     Raises:
         InputError: a file is not a result; names it.
     """
-    return tuple(read_result(path) for path in sorted(folder.glob("*.json")))
+    if not is_packed(place):
+        return tuple(read_result(path) for path in sorted(place.glob("*.json")))
+    return tuple(_checked_result(place / f"{name_of(one)}.json", one, group) for one, group in read_packed(place))
+
+
+def name_of(content: Mapping[str, Any]) -> str:
+    """Return a result's name in its table: row, seed and fold."""
+    return "__".join(str(content.get(word)) for word in ("row", "seed", "fold"))
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """Return the tables of one paper's results, packed or not, as :func:`read_results` takes them."""
+    packed = {path.with_suffix("") for path in folder.glob("*.jsonl")}
+    return sorted(packed | {path for path in folder.glob("*") if path.is_dir() and any(path.glob("*.json"))})
 
 
 def _read_frame(path: Path, result: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_parquet(path)
+        return pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         message = f"cannot read predictions {path} of {result}: {error}; run that cell again"
         raise InputError(message) from error
+
+
+def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     missing = [name for name in REQUIRED_COLUMNS if name not in frame.columns]
     if missing:
         raise InputError(f"predictions {path} lack {', '.join(missing)}; run that cell again")

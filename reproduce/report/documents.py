@@ -85,13 +85,13 @@ def table(key: str, target: str, data: str | None = None) -> str:
     job = paper.plan(options)
     source = job.cells[0].table if job.cells else job.spec.number
     folder = RESULTS / key / (source if data is None else f"{source}-{data}")
-    if not any(folder.glob("*.json")):
-        return EMPTY
     from medrepro.reproduce.evaluation.results import read_results
     from medrepro.reproduce.evaluation.table_view import build_table
     from medrepro.reproduce.report.html import markdown_table
 
     results = read_results(folder)
+    if not results:
+        return EMPTY
     if source != job.spec.number:  # a figure on a table's results: it means to show some of the rows
         results = tuple(result for result in results if result.row in {row.id for row in job.spec.rows})
     measured = {result.row for result in results}  # a comparator of ours without results is not worth a line

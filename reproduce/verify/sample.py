@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.command import parse
-from medrepro.reproduce.evaluation.results import Result, read_result
+from medrepro.reproduce.evaluation.results import Result, read_results, tables_in
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.paper import Job, load
 from medrepro.reproduce.printed.load import KEYS
@@ -23,8 +23,8 @@ Results = Mapping[str, Result]  # by name: ``<key>/<table>/<row>__<seed>__<fold>
 
 def committed(folder: Path, keys: Sequence[str] = KEYS) -> dict[str, Result]:
     """Read the results below ``folder`` of some papers, by name: ``<key>/<table>/<row>__<seed>__<fold>``."""
-    files = [path for key in keys for path in sorted((folder / key).glob("*/*.json"))]
-    return {path.relative_to(folder).with_suffix("").as_posix(): read_result(path) for path in files}
+    every = [one for key in keys for place in tables_in(folder / key) for one in read_results(place)]
+    return {one.path.relative_to(folder).with_suffix("").as_posix(): one for one in every}
 
 
 def variant_of(name: str, result: Result) -> str:

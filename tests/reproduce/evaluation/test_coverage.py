@@ -5,6 +5,7 @@ from pathlib import Path
 from medrepro.reproduce.evaluation.coverage import Blank, Listed, blanks, printed_targets, summary
 from medrepro.reproduce.plan.paper import load
 from medrepro.reproduce.printed.load import KEYS
+from tests.reproduce._fakes import content, write
 
 
 def test_every_printed_table_and_figure_is_a_target_or_has_a_reason() -> None:
@@ -23,11 +24,10 @@ def test_rows_are_blank_until_every_cell_is_committed(tmp_path: Path) -> None:
         (f"resnet34-{loss}-{batches}", 3, 3, "") for loss in ("ce", "ml") for batches in ("rs", "bt")
     ]
     folder = tmp_path / "egfr/5"
-    folder.mkdir(parents=True)
     for seed in (0, 1):
-        (folder / f"resnet34-ml-bt__{seed}__0.json").touch()
+        write(folder, content("resnet34-ml-bt", seed, predictions=None), None)
     assert blanks(table, tmp_path, tmp_path)[-1].line() == "egfr table 5 resnet34-ml-bt: 1 of 3 cells without a result"
-    (folder / "resnet34-ml-bt__2__0.json").touch()
+    write(folder, content("resnet34-ml-bt", 2, predictions=None), None)
     assert "resnet34-ml-bt" not in [one.row for one in blanks(table, tmp_path, tmp_path)]
 
 

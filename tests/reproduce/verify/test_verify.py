@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation.collect import RESULTS
-from medrepro.reproduce.evaluation.results import Result
+from medrepro.reproduce.evaluation.results import Result, read_results, tables_in
+from medrepro.reproduce.papers import KEYS
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.verify import __main__ as verify
 from medrepro.reproduce.verify.differences import compare, differences, frame_differences, within_intervals
@@ -45,12 +46,19 @@ def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MEDREPRO_DATA", raising=False)
 
 
+def content_of(name: str) -> dict[str, Any]:
+    """Return a committed result as it is."""
+    table, _, cell = name.rpartition("/")
+    (found,) = [one for one in read_results(RESULTS / table) if one.path.stem == cell]
+    return dict(found.content)
+
+
 def kept(folder: Path, *names: str, **changes: Any) -> Path:
     """Copy committed results into ``folder``, with other metrics."""
     for name in names:
         path = folder / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = json.loads((RESULTS / f"{name}.json").read_text())
+        found = content_of(name)
         path.write_text(json.dumps({**found, "metrics": {**found["metrics"], **changes}}))
     return folder
 
@@ -78,7 +86,7 @@ def test_a_result_that_comes_out_again_and_one_without_its_data(
 def test_an_altered_number_is_a_difference_and_exit_code_1(
     tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    metrics = json.loads((RESULTS / f"{COUNTED}.json").read_text())["metrics"]
+    metrics = content_of(COUNTED)["metrics"]
     name, value = next(iter(metrics.items()))
     results = kept(tmp_path, COUNTED, **{name: value + 0.5})
     words = ["multiscale", "--results", str(results), "--out", str(out)]
@@ -102,7 +110,7 @@ def test_what_fails_is_named_and_the_others_run(tmp_path: Path, monkeypatch: pyt
                 raise FileNotFoundError("no annotations")
             ran.append(cell.row)
             cell.path.parent.mkdir(parents=True, exist_ok=True)
-            cell.path.write_text((RESULTS / f"{COUNTED}.json").read_text())
+            cell.path.write_text(json.dumps(content_of(COUNTED)))
 
     monkeypatch.setattr(verify, "run", run)
     broken = "multiscale/1/level-4__0__0"
@@ -157,7 +165,7 @@ def all_results() -> dict[str, Result]:
 
 def test_every_table_and_study_is_in_the_sample(all_results: dict[str, Result]) -> None:
     chosen = {name.rpartition("/")[0] for name in sample(all_results)}
-    assert chosen == {path.relative_to(RESULTS).as_posix() for path in RESULTS.glob("*/*") if path.is_dir()}
+    assert chosen == {place.relative_to(RESULTS).as_posix() for key in KEYS for place in tables_in(RESULTS / key)}
 
 
 def offline(result: Result) -> bool:
