@@ -62,7 +62,9 @@ def test_packed_and_loose_results_are_the_same_results(tmp_path: Path) -> None:
         for row in ("a", "b")
         for seed in (0, 1)
     ]
-    write_packed(tmp_path / "kept/5", [(dict(one.content), one.predictions and one.predictions.frame) for one in loose])
+    write_packed(
+        tmp_path / "kept/5", [(dict(one.content), one.predictions.frame if one.predictions else None) for one in loose]
+    )
     packed = read_results(tmp_path / "kept/5")
     for ours, theirs in zip(packed, read_results(tmp_path / "loose/5"), strict=True):
         assert (ours.content, ours.path.name) == (theirs.content, theirs.path.name)
