@@ -17,6 +17,7 @@ TOOLS = {
     "verify": ("medrepro.reproduce.verify.__main__:main", "run committed results again and compare"),
     "everything": ("medrepro.reproduce.everything:main", "audit, claims and every paper's table"),
     "dashboard": ("medrepro.reproduce.dashboard:main", "compare runs with the papers' numbers"),
+    "new": ("medrepro.reproduce.new:main", "begin a paper: a skeleton that runs"),
     "collect": ("medrepro.reproduce.evaluation.collect:main", "keep the results of a run"),
     "prepare": ("medrepro.datamodules.prepare.__main__:main", "turn CT scans into arrays, once"),
     "download": ("medrepro.datamodules.download.__main__:main", "download public data"),

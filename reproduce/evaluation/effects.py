@@ -24,7 +24,7 @@ class Effect:
     Attributes:
         pairs: one estimate per pair, or one over all; of a trend the fitted gain from the first row to the last.
         names: of the pairs.
-        weakest: number of the pair with the lowest interval: it decides a conjunction.
+        weakest: number of the pair with the smallest effect: it decides a conjunction.
         idle: rows with a repeat at or below the floor.
         above: P(A > B): how often one training of the better arm of the weakest pair beats one of the other.
         p: of the conjunction: the largest of its pairs'.
@@ -95,7 +95,7 @@ def effect_of(evidence: Evidence, test: Comparison, unpaired: bool = False) -> E
     pairs = [estimate for estimate in estimates if estimate is not None]
     if not pairs or len(pairs) < len(estimates):
         return None
-    weakest = min(range(len(pairs)), key=lambda number: _low(pairs[number]))
+    weakest = min(range(len(pairs)), key=lambda number: pairs[number].value)
     result = next(iter(evidence.rows[test.rows[0]].values()))
     tier = str(result.data.get("tier", TIERS[-1]))
     return Effect(
@@ -121,15 +121,12 @@ def _idle(test: Comparison, arms: Mapping[str, Estimate | None]) -> tuple[str, .
 
 
 def _p(test: Comparison, pairs: Sequence[Estimate], weakest: int) -> float | None:
-    """Return the p of a conjunction: the largest of its pairs' if all lie above 0, else that of the weakest."""
+    """Return the p of a conjunction: the largest of its pairs' if the weakest lies above 0, else the weakest's own."""
     found = [p_of(test, pair) for pair in pairs]
-    if _low(pairs[weakest]) <= 0 or None in found:
+    low = pairs[weakest].interval.low
+    if None in found or low is None or low <= 0:
         return found[weakest]
     return max(p for p in found if p is not None)
-
-
-def _low(estimate: Estimate) -> float:
-    return estimate.value if estimate.interval.low is None else estimate.interval.low
 
 
 def _contrasts(test: Comparison) -> list[dict[str, float]]:
