@@ -1,1 +1,5 @@
-"""Optuna studies, one file per study."""
+"""What was searched: Optuna studies over the papers' hyper-parameters, one file per paper."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

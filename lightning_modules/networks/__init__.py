@@ -1,41 +1,5 @@
-"""Networks: pure torch, built from numbers. A name is imported when it is asked for.
+"""Networks: pure torch, built from numbers; of images (N, C, *spatial) they make logits, or features and logits."""
 
-In: images (N, C, *spatial); out: logits, or features and logits, as each network says.
-"""
+import lazy_loader
 
-from typing import Any
-
-from medrepro.lightning_modules._lazy import load
-
-_MODULES = {
-    "Autoencoder3D": "autoencoder3d",
-    "CRFE": "crfe",
-    "DenseBinaryTree3D": "dense_binary_tree3d",
-    "DualBranchNet": "das",
-    "DualPathNet3D": "dual_path3d",
-    "EGFRNet": "egfr",
-    "IFM": "ifm",
-    "IFMSegmenter": "ifm",
-    "KiUNet3D": "kiunet3d",
-    "Light10": "light10",
-    "MultiCropNet3D": "multicrop3d",
-    "QuadSNet": "quadsnet",
-    "RAM": "ram",
-    "SENet3D": "senet3d",
-    "ThreePlaneResNet": "three_plane",
-    "TimmClassifier": "timm_classifier",
-    "TransferHead": "transfer",
-    "TransferNet": "transfer",
-    "UNet3D": "unet3d",
-    "build_backbone": "weights",
-    "keras_parameter_count": "counting",
-    "macs": "counting",
-    "trainable_count": "counting",
-}
-
-__all__ = sorted(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    """Import ``name`` on first use."""
-    return load(__name__, _MODULES, name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,12 +1,17 @@
 """The claims command, and the ledger against what the papers' commands offer."""
 
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from medrepro.reproduce import claims as command
+from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Paper, load
+from medrepro.reproduce.plan.protocol import TUNING
 from medrepro.reproduce.printed.claims import read_ledger
 from medrepro.reproduce.printed.load import KEYS
 from tests.reproduce._fakes import content, predictions, slices, write
@@ -84,6 +89,46 @@ def test_tested_rows_are_rows_of_the_commands(key: str, tmp_path: Path) -> None:
     for comparison in tested:
         rows = rows_in(found, comparison.table, tmp_path)
         assert set(comparison.needed) <= rows, comparison.table
+
+
+def settings_of(cell: Cell) -> dict[str, object]:
+    """Return what a cell is computed from, flat: a repeated network's own settings, an ensemble's members' together."""
+    members = [need for need in cell.needs if not need.table.endswith(TUNING)] if cell.epochs is None else []
+    parts = [flat(one.config) for one in members or [cell]]
+    every = {name: [part.get(name) for part in parts] for name in {name for part in parts for name in part}}
+    return {name: found[0] if all(one == found[0] for one in found) else found for name, found in every.items()}
+
+
+def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    parts = [flat(v, f"{before}{k}.") if isinstance(v, Mapping) else {f"{before}{k}": v} for k, v in values.items()]
+    return {name: value for part in parts for name, value in part.items()}
+
+
+@pytest.mark.parametrize("preset", ["quick", "judge"])
+@pytest.mark.parametrize("key", KEYS)
+def test_the_arms_of_a_claim_differ_in_what_it_names_and_in_nothing_else(key: str, preset: str, tmp_path: Path) -> None:
+    """By the plan of today: configuration against configuration, of the same seed and fold."""
+    for claim in read_ledger()[key].claims:
+        test = claim.comparison
+        if test is None or test.table == "trust":  # explanations differ in their method, which is their row
+            continue
+        cells = {cell.row: cell for cell in reversed(planned(key, test.table, preset, tmp_path))}
+        pairs = [*zip(test.better, test.worse, strict=True)] if test.worse else [*pairwise(test.better)]
+        for better, worse in pairs:
+            ours, theirs = settings_of(cells[better]), settings_of(cells[worse])
+            differing = {name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)}
+            strange = {name for name in differing if not any(f"{name}.".startswith(f"{one}.") for one in test.varies)}
+            assert not strange, f"{claim.id}: {better} and {worse} differ in {strange}, it names {test.varies}"
+            assert differing, f"{claim.id}: {better} and {worse} are the same"
+
+
+def planned(key: str, table: str, preset: str, folder: Path) -> tuple[Cell, ...]:
+    paper = load(key)
+    for target in paper.offered:
+        kind, name = target.split(" ", 1)
+        if table in (name, f"{kind}{name}"):
+            return paper.plan(Options(command="", target=target, preset=preset, out=str(folder))).cells
+    raise AssertionError(f"{key} has no table {table}")
 
 
 def test_the_committed_results_judge_every_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

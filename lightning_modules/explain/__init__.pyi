@@ -1,0 +1,14 @@
+from .cam import GradCAM as GradCAM
+from .cam import GradCAMPlusPlus as GradCAMPlusPlus
+from .guided import Deconvolution as Deconvolution
+from .guided import GuidedBackprop as GuidedBackprop
+from .guided import GuidedGradCAM as GuidedGradCAM
+from .occlude import occlusion as occlusion
+from .trust import best_iou as best_iou
+from .trust import deletion_auc as deletion_auc
+from .trust import energy_in_mask as energy_in_mask
+from .trust import gaussian_centre as gaussian_centre
+from .trust import insertion_auc as insertion_auc
+from .trust import pointing_game as pointing_game
+from .trust import randomisation_similarity as randomisation_similarity
+from .trust import randomised_copy as randomised_copy

@@ -1,0 +1,9 @@
+from .auc_cross_entropy import AUCCrossEntropyLoss as AUCCrossEntropyLoss
+from .batch_similarity import BatchSimilarityLoss as BatchSimilarityLoss
+from .cross_entropy import CrossEntropyLoss as CrossEntropyLoss
+from .dice_cross_entropy import DiceCrossEntropyLoss as DiceCrossEntropyLoss
+from .margin import MarginLoss as MarginLoss
+from .metric_learning import LiftedCrossEntropyLoss as LiftedCrossEntropyLoss
+from .metric_learning import TripletCrossEntropyLoss as TripletCrossEntropyLoss
+from .mixed import MixedLoss as MixedLoss
+from .pairwise_auc import PairwiseAUCLoss as PairwiseAUCLoss

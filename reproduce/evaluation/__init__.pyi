@@ -1,0 +1,15 @@
+from .bootstrap import Cases as Cases
+from .bootstrap import Interval as Interval
+from .bootstrap import delong as delong
+from .bootstrap import paired_difference as paired_difference
+from .estimates import Estimate as Estimate
+from .estimates import Evidence as Evidence
+from .estimates import Quantity as Quantity
+from .judge import judge_all as judge_all
+from .luck import Luck as Luck
+from .luck import probability_above as probability_above
+from .power import smallest_difference as smallest_difference
+from .results import Result as Result
+from .results import read_results as read_results
+from .verdicts import decide as decide
+from .verdicts import holm as holm
