@@ -11,7 +11,7 @@ from medrepro.reproduce.evaluation.luck import Luck, probability_above
 from medrepro.reproduce.evaluation.results import Result, read_results, tables_in
 from medrepro.reproduce.evaluation.verdicts import MIN_REPEATS, p_of
 from medrepro.reproduce.plan.table import RowSpec, TableSpec
-from medrepro.reproduce.printed.claim import Comparison, PaperClaims
+from medrepro.reproduce.printed.claim import Comparison, PaperClaims, is_number
 
 JUDGE = "judge"  # the preset whose results decide before any other's
 TIERS = ("original", "stand-in", "embedded")
@@ -137,7 +137,7 @@ def _contrasts(test: Comparison) -> list[dict[str, float]]:
         return [dict(zip(test.better, (scale * value for value in centred), strict=True))]
     if test.over == "each":
         return [{better: 1.0, worse: -1.0} for better, worse in zip(test.better, test.worse, strict=True)]
-    weights = dict.fromkeys(test.rows, 0.0)
+    weights = dict.fromkeys((*test.better, *test.worse), 0.0)
     for row, sign in [*((row, 1) for row in test.better), *((row, -1) for row in test.worse)]:
         weights[row] += sign / len(test.better)
     return [weights]
@@ -150,7 +150,10 @@ def _names(test: Comparison) -> tuple[str, ...]:
 
 
 def _paired(evidence: Evidence, weights: Mapping[str, float], what: Quantity) -> Estimate | None:
-    return evidence.contrast(weights, what)
+    rows = {name: weight for name, weight in weights.items() if not is_number(name)}
+    constant = sum(weight * float(name) for name, weight in weights.items() if is_number(name))
+    found = evidence.contrast(rows, what)
+    return found if found is None or not constant else found.moved(constant)
 
 
 def _unpaired(arms: Mapping[str, Estimate | None], weights: Mapping[str, float]) -> Estimate | None:
@@ -175,7 +178,7 @@ def _unpaired(arms: Mapping[str, Estimate | None], weights: Mapping[str, float])
 
 def _above(arms: Mapping[str, Estimate | None], weights: Mapping[str, float]) -> float | None:
     """Return P(A > B) of two arms; None where the contrast has more, or fewer than three repeats."""
-    if len(weights) != 2:
+    if len(weights) != 2 or any(is_number(name) for name in weights):
         return None
     better, worse = (arms[row] for row in sorted(weights, key=lambda row: -weights[row]))
     if better is None or worse is None or min(len(better.repeats), len(worse.repeats)) < MIN_REPEATS:

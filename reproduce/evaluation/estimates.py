@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -85,6 +85,17 @@ class Estimate:
     def value(self) -> float:
         """The mean."""
         return self.interval.value
+
+    def moved(self, by: float) -> "Estimate":
+        """Return this estimate plus a constant."""
+        low, high = (None if one is None else one + by for one in (self.interval.low, self.interval.high))
+        return replace(
+            self,
+            interval=Interval(self.value + by, low, high),
+            runs=tuple(value + by for value in self.runs),
+            luck=None if self.luck is None else replace(self.luck, value=self.luck.value + by),
+            repeats={seed: value + by for seed, value in self.repeats.items()},
+        )
 
 
 def spread(values: Mapping[Run, float]) -> float | None:

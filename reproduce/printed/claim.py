@@ -21,6 +21,11 @@ class Sample:
     note: str = ""
 
 
+def is_number(name: str) -> bool:
+    """Whether the name of an arm is a number that stands for one."""
+    return name.replace(".", "", 1).isdigit()
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Rows of ours that decide a claim: ``metric`` of ``better`` minus ``worse``, in pairs, or a trend over a series.
@@ -28,7 +33,7 @@ class Comparison:
     Attributes:
         table: whose results are compared.
         better: rows; of a trend the whole series in order.
-        worse: as many rows; none of a trend.
+        worse: as many rows, or a number that stands for one, as 0.5 for chance; none of a trend.
         metric: level and statistic.
         gain: the smallest gain that counts, fixed before the runs and never larger than the paper's own effect.
         direction: ``higher``, ``no-worse`` (by ``gain`` at most), or ``trend`` (rising over the series).
@@ -54,7 +59,7 @@ class Comparison:
     @property
     def rows(self) -> tuple[str, ...]:
         """Every row that takes part, once."""
-        return tuple(dict.fromkeys((*self.better, *self.worse)))
+        return tuple(dict.fromkeys(name for name in (*self.better, *self.worse) if not is_number(name)))
 
     @property
     def needed(self) -> tuple[str, ...]:

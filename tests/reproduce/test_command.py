@@ -31,7 +31,7 @@ MISTAKES = [
     (["--table", "99"], "--table 99: not known; allowed: "),
     (["--figure", "99"], "--figure 99: not known"),
     (["--tabel", "5"], "unrecognized arguments: --tabel 5"),
-    (["--preset", "fast"], "--preset fast: not known; allowed: quick, smoke, paper"),
+    (["--preset", "fast"], "--preset fast: not known; allowed: quick, judge, smoke, paper"),
     (["--data", "mine"], "--data mine: not known; allowed: embedded, lidc-nodules"),
     (["--data", "lidc-nodules", "--data-root", "/nowhere"], "--data-root /nowhere: no such folder"),
     (["--seeds", "one"], "seeds"),
