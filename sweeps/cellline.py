@@ -26,6 +26,7 @@ def head_cells(options: Options, row: str) -> tuple[Cell, ...]:
 STUDIES = {
     "head": Study(
         key="cellline",
+        place="medrepro.sweeps.cellline:STUDIES",
         name="head",
         title="Which batch size and which fully connected layers?",
         space=(

@@ -143,7 +143,7 @@ def _work(queue: Queue, study: Study, chosen: argparse.Namespace, options: Optio
     from medrepro.reproduce.report.terminal import Progress
 
     over = {trial.number for trial in queue.trials() if trial.state.is_finished()}
-    task = TrialTask(study.key, study.name, options, chosen.sampler, chosen.pruner, chosen.sampler_seed)
+    task = TrialTask(study.place, study.name, options, chosen.sampler, chosen.pruner, chosen.sampler_seed)
     length = sum(cell.epochs or 0 for cell in study.trial_cells(options, _somewhere(study)))  # the same for all trials
 
     def describe(trial: FrozenTrial) -> tuple[str, str, int] | None:

@@ -53,6 +53,7 @@ STUDIES = {
     for study in (
         Study(
             key="egfr",
+            place="medrepro.sweeps.egfr:STUDIES",
             name="batch",
             title="Which batch size? (Figure 5)",
             space=(numbers(BATCH, figures.BATCH_SIZES),),
@@ -65,6 +66,7 @@ STUDIES = {
         ),
         Study(
             key="egfr",
+            place="medrepro.sweeps.egfr:STUDIES",
             name="loss",
             title="Which weights, margin and rates of the mixed loss (Eq. 11)?",
             space=(

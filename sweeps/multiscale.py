@@ -73,6 +73,7 @@ def prepare(options: Options) -> object:
 STUDIES = {
     "auc-term": Study(
         key="multiscale",
+        place="medrepro.sweeps.multiscale:STUDIES",
         name="auc-term",
         title="Which weight and power of the AUC term (Eqs. 12 and 13)?",
         space=(

@@ -27,6 +27,7 @@ def prepare(options: Options) -> object:
 STUDIES = {
     "margins": Study(
         key="quadsnet",
+        place="medrepro.sweeps.quadsnet:STUDIES",
         name="margins",
         title="Which margins of the loss (Eq. 2)?",
         space=(

@@ -30,6 +30,7 @@ def prepare(options: Options) -> object:
 STUDIES = {
     "squeeze": Study(
         key="segradcam",
+        place="medrepro.sweeps.segradcam:STUDIES",
         name="squeeze",
         title="Which reduction of the squeeze, which learning rate?",
         space=(

@@ -5,9 +5,9 @@ cells as a table's row, so each leaves the same result JSON, and the same parame
 """
 
 import hashlib
-import importlib
 import itertools
 import json
+import pkgutil
 import socket
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -89,6 +89,7 @@ class Study:
 
     Attributes:
         key: the paper.
+        place: where the paper's studies are found, ``package.module:name``: workers look this one up there.
         name: of the study.
         title: the question.
         space: what is searched.
@@ -105,6 +106,7 @@ class Study:
     """
 
     key: str
+    place: str
     name: str
     title: str
     space: tuple[Range | Choice, ...]
@@ -156,9 +158,9 @@ def _digest(chosen: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(dict(chosen), sort_keys=True).encode()).hexdigest()[:10]
 
 
-def load(key: str, name: str) -> Study:
-    """Return a study by its paper and name."""
-    studies: Mapping[str, Study] = importlib.import_module(f"medrepro.sweeps.{key}").STUDIES
+def load(place: str, name: str) -> Study:
+    """Return a study by the place of its paper's studies, ``package.module:name``, and its own name."""
+    studies: Mapping[str, Study] = pkgutil.resolve_name(place)
     return studies[name]
 
 
@@ -216,7 +218,7 @@ class TrialTask:
     """Runs a trial of a study: its cells one after the other, pruned within the first and between them.
 
     Attributes:
-        key: the paper.
+        place: where the paper's studies are, ``package.module:name``.
         study: the study's name.
         options: what the user asked for.
         sampler: its name.
@@ -225,7 +227,7 @@ class TrialTask:
         fatal: a trial that cannot be run is noted, the study goes on.
     """
 
-    key: str
+    place: str
     study: str
     options: Options
     sampler: str = "tpe"
@@ -241,7 +243,7 @@ class TrialTask:
 
     def __call__(self, trial: Trial, report: Report, stop: Stop) -> float:
         """Return the mean validation metric over the trial's cells."""
-        study = load(self.key, self.study)
+        study = load(self.place, self.study)
         cells = study.trial_cells(self.options, {axis.name: axis.suggest(trial) for axis in study.space})
         values: list[float] = []
         for number, cell in enumerate(cells):

@@ -4,6 +4,7 @@ A :class:`TableView` holds plain values and texts, which terminal, report and RE
 row without a result stays blank.
 """
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,8 @@ from medrepro.reproduce.plan.table import BaselineSpec, Column, RowSpec, TableSp
 ColumnKind = Literal["paper", "ours", "difference"]
 RowKind = Literal["row", "below", "baseline"]
 NOT_PRINTED = "-"
+CHANGES = {"--epochs", "--folds", "--seeds", "--split", "--precision", "--accumulate", "--config"}
+CHANGED = ("--module.", "--datamodule.")  # begin the options that change a preset's arguments
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class TableView:
     @property
     def title_line(self) -> str:
         """``EGFR · Table 5 · quick (not the paper's protocol) · 3 seeds``."""
-        protocol = "paper protocol" if self.preset == "paper" else f"{self.preset} (not the paper's protocol)"
+        protocol = _protocol(self.preset, str(self.results[0].content.get("command", "")) if self.results else "")
         runs = [text.plural(self.seeds, "seed")] + ([text.plural(self.folds, "fold")] if self.folds > 1 else [])
         tail = [protocol, *runs, *self.marks[2:]] if self.results else ["not run"]
         return " · ".join([self.spec.key.upper(), self.spec.name, *tail])
@@ -125,6 +128,16 @@ class TableView:
         if not self.results:
             return "no results"
         return " | ".join(dict.fromkeys(_describe(result.data) for result in self.results))
+
+
+def _protocol(preset: str, command: str) -> str:
+    """Say which protocol a table was run by, and which of its settings the command changed."""
+    words = shlex.split(command)
+    changed = [word.lstrip("-") for word in words if word.partition("=")[0] in CHANGES or word.startswith(CHANGED)]
+    if preset == "paper" and not changed:
+        return "paper protocol"
+    kept = f"{preset} preset, changed: {', '.join(dict.fromkeys(changed))}" if changed else preset
+    return f"{kept} (not the paper's protocol)"
 
 
 def _is_other(result: Result) -> bool:

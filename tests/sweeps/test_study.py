@@ -52,7 +52,7 @@ def test_a_trials_cells_hold_its_parameters_and_every_seed(one: Study, options: 
         assert parts.get("module", {}).items() <= cell.config["module"].items()
         assert parts.get("datamodule", {}).items() <= cell.config["data"].items()
         assert cell.config["train"]["epochs"] > 0
-    assert study.load(one.key, one.name) is one
+    assert study.load(one.place, one.name) is one
 
 
 @pytest.mark.parametrize("one", EVERY, ids=lambda one: f"{one.key}-{one.name}")
@@ -106,7 +106,7 @@ def test_a_cell_without_validation_data_is_refused(options: Options) -> None:
 
 
 def run(address: Address, options: Options, trials: int = 1, pruner: str = "none", point: float | None = 0.5) -> Queue:
-    task = TrialTask("egfr", "loss", options, "random", pruner)
+    task = TrialTask("medrepro.sweeps.egfr:STUDIES", "loss", options, "random", pruner)
     queue = task.queue(address, 0)
     queue.fill_up(trials, [{"module.gamma": point}] * trials if point is not None else [])
     serve(queue, task, lambda: False)
@@ -131,7 +131,7 @@ def test_what_a_dead_worker_has_finished_is_not_run_again(
     queue = run(address, options)
     first = sham.cells[0]
     sham.cells[1].path.unlink()
-    task = TrialTask("egfr", "loss", options)
+    task = TrialTask("medrepro.sweeps.egfr:STUDIES", "loss", options)
     queue.study.enqueue_trial(queue.trials()[0].params)
     serve(task.queue(address, 0), task, lambda: False)
     assert [cell.seed for cell in sham.cells] == [0, 1, 1]
@@ -145,7 +145,7 @@ def test_hopeless_trials_are_pruned_between_seeds(
     sham = Sham(lambda cell: [0.9 if cell.config["module"]["gamma"] == 0.5 else 0.6])
     monkeypatch.setattr(study, "execute", sham)
     queue = run(address, options, trials=5, pruner="median")
-    task = TrialTask("egfr", "loss", options, pruner="median")
+    task = TrialTask("medrepro.sweeps.egfr:STUDIES", "loss", options, pruner="median")
     queue.study.enqueue_trial({"module.gamma": 2.0})
     serve(task.queue(address, 0), task, lambda: False)
     assert queue.trials()[-1].state == TrialState.PRUNED
@@ -160,7 +160,7 @@ def test_a_trial_that_diverges_is_noted_and_the_study_goes_on(
     queue = Queue(address)
     for gamma in (2.0, 0.5):
         queue.study.enqueue_trial({"module.gamma": gamma})
-    task = TrialTask("egfr", "loss", options)
+    task = TrialTask("medrepro.sweeps.egfr:STUDIES", "loss", options)
     serve(task.queue(address, 0), task, lambda: False)
     assert [trial.state for trial in queue.trials()] == [TrialState.FAIL, TrialState.COMPLETE]
     assert queue.errors() == ["the training loss is nan"]

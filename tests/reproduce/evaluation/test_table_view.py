@@ -211,3 +211,24 @@ def test_rows_of_other_cases_have_no_effect_here(tmp_path: Path, monkeypatch: py
     results += make_results(tmp_path / "b", rows=("ce-bt",), patients=30)
     (found,) = build_table(SPEC, results, resamples=FAST).claims
     assert (found.here, found.verdict) == (None, "supported")
+
+
+@pytest.mark.parametrize(
+    ("preset", "words", "said"),
+    [
+        ("paper", "", "paper protocol"),
+        ("paper", "--table 5 --jobs 2 --out x", "paper protocol"),
+        ("paper", "--epochs 2", "paper preset, changed: epochs (not the paper's protocol)"),
+        (
+            "paper",
+            "--module.lr 0.1 --epochs=2",
+            "paper preset, changed: module.lr, epochs=2 (not the paper's protocol)",
+        ),
+        ("quick", "", "quick (not the paper's protocol)"),
+        ("judge", "--seeds 0 1 --datamodule.folds 3", "judge preset, changed: seeds, datamodule.folds (not the"),
+    ],
+)
+def test_the_title_says_what_was_changed_of_a_preset(tmp_path: Path, preset: str, words: str, said: str) -> None:
+    command = f"python reproduce/egfr.py {words}"
+    results = make_results(tmp_path, rows=("ce-rs",), seeds=(0,), patients=5, preset=preset, command=command)
+    assert f"Table 5 · {said}" in build_table(SPEC, results, resamples=FAST).title_line
