@@ -63,7 +63,9 @@ def explainer(network: nn.Module, method: Method, layer: str = "stage4") -> Expl
         "guided-backprop": lambda: GuidedBackprop(network),
         "deconvolution": lambda: Deconvolution(network),
         "guided-grad-cam++": lambda: GuidedGradCAM(network, layer),
-        "occlusion": lambda: lambda x, target: occlusion(network, x, target, OCCLUDED, overlap=0.0),
+        "occlusion": lambda: (
+            lambda x, target: occlusion(network, x, target, OCCLUDED)
+        ),  # overlapping: no cut in the middle
         "gaussian-centre": lambda: lambda x, _: gaussian_centre(x.shape[2:], CENTRE_SIGMA).expand(len(x), -1, -1, -1),
     }
     chosen: Explainer = kinds[method]()

@@ -1,25 +1,28 @@
-"""How far a heat map can be trusted: measured against true masks, and against the network itself.
+"""Measure how far a heat map can be trusted: against true masks, and against the network itself.
 
-In: heat maps ``(N, *spatial)`` in [0, 1] with masks or the network; out: a number a sample, ``(N,)``. This
-stands where the paper asks nine raters (Sec. 3.1.5; its numbers are those of the original Grad-CAM study).
+Of maps ``(N, *spatial)`` in [0, 1] each measure is ``(N,)``. This stands where the paper asks nine raters (Sec. 3.1.5;
+its numbers are those of the original Grad-CAM study).
 
 References: pointing game, Zhang et al., IJCV 2018; deletion and insertion, Petsiuk et al. (RISE), BMVC 2018;
 randomisation, Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018.
 """
 
 import copy
+import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from medrepro.lightning_modules.explain.network import Target, borrowed, choose_target, class_logits
+from medrepro.lightning_modules.explain.network import Target, borrowed, choose_target, class_logits, upsample
 
 Explainer = Callable[[Tensor, Tensor], Tensor]
 
 
-def pointing_game(heat: Tensor, mask: Tensor) -> Tensor:
-    """Return whether each map's hottest voxel lies in the mask, ``(N,)`` in [0, 1].
+def pointing_game(heat: Tensor, mask: Tensor, tolerance: int = 0) -> Tensor:
+    """Return whether each map's hottest voxel lies in the mask, or near it, ``(N,)`` in [0, 1].
 
     Several hottest voxels count by the share of them that hit, the expectation of a draw among them; a map
     that is zero everywhere points nowhere and gets 0.
@@ -27,14 +30,51 @@ def pointing_game(heat: Tensor, mask: Tensor) -> Tensor:
     Args:
         heat: ``(N, *spatial)``, not negative.
         mask: the same shape, bool.
+        tolerance: voxels along each axis by which the point may miss the mask; the source allows 15 pixels.
 
     Raises:
         ValueError: shapes differ, or a mask is empty.
     """
-    heat, mask = _flat(heat, mask)
+    heat, mask = _flat(heat, grown(mask, tolerance))
     hottest = heat == heat.amax(dim=1, keepdim=True)
     share = (hottest & mask).sum(dim=1) / hottest.sum(dim=1)
     return torch.where(heat.amax(dim=1) > 0, share, torch.zeros_like(share))
+
+
+def grown(mask: Tensor, by: int) -> Tensor:
+    """Return masks ``(N, *spatial)``, bool, with every voxel within ``by`` voxels of them along each axis."""
+    if by == 0:
+        return mask
+    wide = mask.float()
+    for axis in range(1, wide.ndim):
+        lines = wide.transpose(axis, -1)
+        pooled = functional.max_pool1d(lines.flatten(0, -2)[:, None], 2 * by + 1, stride=1, padding=by)
+        wide = pooled[:, 0].reshape(lines.shape).transpose(axis, -1)
+    return wide > 0
+
+
+def ceilings(mask: Tensor, cells: Sequence[int], tolerance: int = 0) -> tuple[Tensor, Tensor]:
+    """Return the best pointing and the best energy that a coarse map can reach on each mask, two ``(N,)``.
+
+    A class activation map has one value per cell of its layer and is enlarged linearly, so that its peak lies near a
+    cell's centre and spills over: of centred lesions such a map cannot point at the middle. Energy is a mean of the
+    cells' own, weighted by their heat, so its best is that of the best single cell.
+
+    Args:
+        mask: ``(N, *spatial)``, bool.
+        cells: shape of the map before it is enlarged.
+        tolerance: of the pointing game.
+
+    Raises:
+        ValueError: a mask is empty.
+    """
+    single = torch.eye(math.prod(cells)).reshape(-1, *cells)
+    pointing, energy = torch.zeros(len(mask)), torch.zeros(len(mask))
+    for heat in upsample(single, tuple(mask.shape[1:])):
+        same = heat.expand_as(mask)
+        pointing = torch.maximum(pointing, pointing_game(same, mask, tolerance))
+        energy = torch.maximum(energy, energy_in_mask(same, mask))
+    return pointing, energy
 
 
 def energy_in_mask(heat: Tensor, mask: Tensor) -> Tensor:
@@ -90,19 +130,39 @@ def deletion_auc(
 
 
 def insertion_auc(
-    network: nn.Module, x: Tensor, heat: Tensor, target: Target = None, steps: int = 16, seed: int = 0
+    network: nn.Module,
+    x: Tensor,
+    heat: Tensor,
+    target: Target = None,
+    steps: int = 16,
+    seed: int = 0,
+    reference: Literal["mean", "blur"] = "mean",
 ) -> Tensor:
-    """Return the area under the probability as the hottest voxels enter a flat image: high is good.
+    """Return the area under the probability as the hottest voxels enter a flat or blurred image: high is good.
 
     Args:
         network: returns logits ``(N, classes)``.
         x: batch ``(N, C, *spatial)``.
         heat: maps ``(N, *spatial)``.
         target: one class for all, one each, or None for the predicted one.
-        steps: equal shares of the voxels, entering a flat image of the sample's mean.
+        steps: equal shares of the voxels that enter.
         seed: of the order among equally hot voxels.
+        reference: what they enter: the sample's mean, or the sample blurred as in RISE, which leaves no sharp edges.
     """
-    return _replacement_auc(network, _mean_image(x), x, heat, choose(network, x, target), steps, seed)
+    start = _mean_image(x) if reference == "mean" else blurred(x)
+    return _replacement_auc(network, start, x, heat, choose(network, x, target), steps, seed)
+
+
+def blurred(x: Tensor, sigma: float = 5.0) -> Tensor:
+    """Return ``x`` (N, C, *spatial) under a Gaussian of ``sigma`` voxels; the border's own values go on beyond it."""
+    reach = math.ceil(3 * sigma)
+    weights = torch.exp(-torch.arange(-reach, reach + 1, dtype=x.dtype).square() / (2 * sigma**2))
+    kernel = (weights / weights.sum()).reshape(1, 1, -1).to(x.device)
+    for axis in range(2, x.ndim):
+        lines = x.transpose(axis, -1)
+        padded = functional.pad(lines.flatten(0, -2)[:, None], (reach, reach), mode="replicate")
+        x = functional.conv1d(padded, kernel)[:, 0].reshape(lines.shape).transpose(axis, -1)
+    return x
 
 
 def choose(network: nn.Module, x: Tensor, target: Target = None) -> Tensor:

@@ -156,3 +156,67 @@ def test_gaussian_centre_is_symmetric_with_the_width_asked_for() -> None:
     assert heat.shape == (33, 32, 9)
     assert torch.equal(heat, heat.flip(0, 1, 2))
     assert float(heat[16 + 4, 15, 4] / heat[16, 15, 4]) == pytest.approx(np.exp(-0.5), rel=1e-5)
+
+
+def test_grown_masks_equal_a_loop() -> None:
+    _, mask = maps(2)
+    for by in (0, 1, 2):
+        found = trust.grown(mask, by)
+        for place in np.ndindex(*mask.shape):
+            window = tuple(slice(max(0, at - by), at + by + 1) for at in place[1:])
+            assert bool(found[place]) == bool(mask[(place[0], *window)].any())
+
+
+def test_pointing_may_miss_by_the_tolerance() -> None:
+    heat, mask = torch.zeros(1, 9), torch.zeros(1, 9, dtype=torch.bool)
+    heat[0, 6], mask[0, 3] = 1, True
+    assert [float(trust.pointing_game(heat, mask, by)) for by in (0, 2, 3)] == [0, 0, 1]
+
+
+def test_no_coarse_map_is_better_than_the_ceiling() -> None:
+    """Random maps of 3 x 3 cells, enlarged, against the ceiling of such maps."""
+    mask = torch.zeros(2, 12, 12, dtype=torch.bool)
+    mask[0, 5:7, 5:7], mask[1, 0:3, 8:11] = True, True
+    pointing, energy = trust.ceilings(mask, (3, 3))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        heat = torch.rand(2, 3, 3, generator=generator) ** 4
+        large = torch.nn.functional.interpolate(heat[:, None], size=(12, 12), mode="bilinear")[:, 0]
+        assert (trust.energy_in_mask(large, mask) <= energy + 1e-6).all()
+        assert (trust.pointing_game(large, mask) <= pointing).all()
+    assert pointing.tolist() == [1, 0.5], "the peak of a corner cell is two voxels wide, one of them in the mask"
+    assert energy[0] < 0.2, "a lesion in the middle of a cell: the rest of the heat spills over"
+
+
+def test_a_coarse_map_cannot_point_at_a_centre_between_its_cells() -> None:
+    mask = torch.zeros(1, 32, 32, 32, dtype=torch.bool)
+    mask[0, 14:18, 14:18, 14:18] = True
+    pointing, energy = trust.ceilings(mask, (4, 4, 4))
+    assert float(pointing) == 0
+    assert float(energy) < 0.05
+
+
+def test_blur_keeps_a_constant_and_equals_scipy() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    torch.testing.assert_close(trust.blurred(torch.full((1, 1, 6, 7), 0.3)), torch.full((1, 1, 6, 7), 0.3))
+    x = torch.rand(1, 1, 20, 18, generator=torch.Generator().manual_seed(1))
+    expected = gaussian_filter(x[0, 0].numpy(), 2.0, mode="nearest", truncate=3.0)
+    torch.testing.assert_close(trust.blurred(x, 2.0)[0, 0].numpy(), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_insertion_into_blur_starts_from_the_blurred_image() -> None:
+    x, network = image(), Quadrant()
+    heat = torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(3))
+    flat = trust.insertion_auc(network, x, heat, 1, steps=8)
+    into = trust.insertion_auc(network, x, heat, 1, steps=8, reference="blur")
+    assert not torch.allclose(flat, into)
+    order = heat.flatten(1).argsort(dim=1, descending=True)
+    start, curve = trust.blurred(x), []
+    for step in range(9):
+        mixed = start.clone().flatten(2)
+        for sample in range(2):
+            chosen = order[sample, : 16 * step // 8]
+            mixed[sample, 0, chosen] = x.flatten(2)[sample, 0, chosen]
+        curve.append(network(mixed.reshape(x.shape)).softmax(dim=1)[:, 1])
+    torch.testing.assert_close(into, torch.trapezoid(torch.stack(curve, dim=1), dx=1 / 8, dim=1))
