@@ -49,7 +49,8 @@ def effect_text(test: Comparison, effect: Effect) -> str:
         parts.append(f"weakest of {len(effect.pairs)} pairs ({effect.names[effect.weakest]})")
     parts += [f"P(A > B) {effect.above:.2f}"] if effect.above is not None else []
     parts += [f"p {effect.holm:.3f} (Holm)"] if effect.holm is not None else []
-    return f"{', '.join(parts)} over {effect.estimate.over} at {effect.preset} on {effect.data} data ({effect.tier})"
+    data = f"{effect.data} data" if effect.data == effect.tier else f"{effect.data} data ({effect.tier})"
+    return f"{', '.join(parts)} over {effect.estimate.over} at {effect.preset} on {data}"
 
 
 def pairs_text(effect: Effect) -> str:
@@ -104,13 +105,18 @@ def markdown(ledger: Ledger) -> str:
 
 
 def summary(judged: Sequence[Judged]) -> str:
-    """Return one Markdown line per claim: verdict, our effect, the paper's, what it was asked of, its controls."""
-    return "".join(f"- **{one.verdict}**: {_cell(_sentence(one))}\n" for one in judged)
+    """Return one Markdown line per claim (verdict, our effect, the paper's, why), then each control once."""
+    controls = list(dict.fromkeys(control_text(one) for each in judged for one in each.controls))
+    lines = [f"- **{one.verdict}**: {_cell(_sentence(one, controls))}\n" for one in judged]
+    notes = [f"- ({number}) {_cell(control)}\n" for number, control in enumerate(controls, 1)]
+    return "".join([*lines, "\n", *notes]) if notes else "".join(lines)
 
 
-def _sentence(one: Judged) -> str:
-    parts = [f"{one.claim.says} ({one.claim.where})", *_measured(one)[:1], printed_effect(one), one.why]
-    return "; ".join(part for part in (*parts, *map(control_text, one.controls)) if part)
+def _sentence(one: Judged, controls: Sequence[str]) -> str:
+    ours = _measured(one)[:1] if one.effect is not None else []
+    parts = [f"{one.claim.says} ({one.claim.where})", *ours, printed_effect(one), one.why]
+    marks = "".join(f" ({controls.index(control_text(control)) + 1})" for control in one.controls)
+    return "; ".join(part for part in parts if part) + marks
 
 
 def printed_effect(one: Judged) -> str:

@@ -6,6 +6,7 @@
 ``folder+skin`` those of the folder ``skin``.
 """
 
+import json
 import os
 import re
 import sys
@@ -30,6 +31,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 VERDICTS_BLOCK = re.compile(r"(<!-- (?P<what>claims|changes): (?P<key>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+REPLAYED_BLOCK = re.compile(r"(<!-- replayed -->\n).*?(<!-- end -->)", re.DOTALL)
 Wanted = tuple[str, str, str | None]  # key, target, data
 EMPTY = "*Not measured yet: no committed result.*\n"
 
@@ -54,6 +56,19 @@ def with_verdicts(text: str, ledger: Ledger) -> str:
     """Return ``text`` with its lists of claims and of changed verdicts filled anew."""
     fill = {"claims": summary, "changes": changes}
     return VERDICTS_BLOCK.sub(lambda match: f"{match[1]}{fill[match['what']](ledger[match['key']][1])}{match[4]}", text)
+
+
+def with_replayed(text: str, path: Path) -> str:
+    """Return ``text`` with the outcome of the last replay filled anew, from ``medrepro verify``'s file at ``path``."""
+    if not path.is_file():
+        return REPLAYED_BLOCK.sub(r"\1*Not replayed yet: `medrepro verify`.*\n\2", text)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found["verdicts"].items())
+    line = (
+        f"`medrepro verify` replayed {found['replayed']} of {found['committed']:,} committed results at commit "
+        f"{found['commit'][:7]} on one machine: {counts}.\n"
+    )
+    return REPLAYED_BLOCK.sub(lambda match: f"{match[1]}{line}{match[2]}", text)
 
 
 def verdict_files(ledger: Ledger, check: bool) -> list[str]:
@@ -108,7 +123,7 @@ def main(args: list[str] | None = None) -> int:
     stale = verdict_files(ledger, check)  # first: tables quote them
     filled = tables(texts.values())
     for path, old in texts.items():
-        new = with_verdicts(rendered(old, filled), ledger)
+        new = with_replayed(with_verdicts(rendered(old, filled), ledger), RESULTS / "verified.json")
         if new != old:
             stale.append(path.name)
             if not check:
