@@ -15,15 +15,17 @@ from monai.transforms import Compose, ScaleIntensityRange
 from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.ct.published_slices import lidc_nodule_slices, nsclc_slices
 from medrepro.datamodules.lidc.cohorts import embedded_slices
+from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.prepare.records import prepared_slices
-from medrepro.datamodules.records import Records
+from medrepro.datamodules.records import MATCHED, RENDERED, Records
 from medrepro.datamodules.samplers import ClusterBatchSampler, EpochBatchSampler, cluster_within_classes
 from medrepro.datamodules.splits import Indices, Split, cohort_split, fold_split
+from medrepro.datamodules.support.errors import InputError
 
 HU_WINDOW = (-1000.0, 400.0)  # assumed: the paper prints no window
 GREY_RANGE = (0.0, 255.0)
 
-DataName = Literal["embedded", "lidc-nodules", "nsclc-slices", "nsclc"]
+DataName = Literal["embedded", "embedded-matched", "lidc-nodules", "nsclc-slices", "nsclc"]
 
 
 def hu_window() -> Compose:
@@ -54,6 +56,7 @@ class EGFRDataModule(ReproDataModule):
 
     Args:
         data: ``embedded``: slices through rendered LIDC nodules, malignancy standing in for EGFR status;
+            ``embedded-matched``: the same of pairs of a malignant and a benign nodule of one size;
             ``lidc-nodules``: 5043 real CT slices of LIDC nodules; ``nsclc-slices``: real EGFR status,
             no lesion position; ``nsclc``: real EGFR status, slices through the tumour, as
             :mod:`medrepro.datamodules.prepare` writes them.
@@ -68,6 +71,7 @@ class EGFRDataModule(ReproDataModule):
         val_fraction: share of the training patients held out for choosing epochs.
         slices_per_nodule: at most so many training slices of each nodule, evenly spaced; 0 for all. Neighbours at 1 mm
             are nearly alike, so a quick run loses little; test slices are never thinned.
+        prevalence: of the embedded data: share of malignant nodules, by leaving some out (a fixed draw); 0 for all.
         limit_patients: only the first so many patients of each side (the smoke preset); 0 for all.
         num_workers: loader processes.
         seed: of split, clusters and order; the rendering's seed is fixed, so all seeds see the same images.
@@ -88,24 +92,28 @@ class EGFRDataModule(ReproDataModule):
         fold: int = 0,
         val_fraction: float = 0.1,  # assumed: the paper chooses on its test cohort
         slices_per_nodule: int = 0,
+        prevalence: float = 0.0,
         limit_patients: int = 0,
         num_workers: int = 0,
         seed: int = 0,
         leaky_split: bool = False,
         shuffle_labels: bool = False,
     ) -> None:
+        if prevalence and data not in RENDERED:
+            raise InputError(f"--data {data} takes no prevalence; --data embedded does")
         super().__init__(
             batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
         )
         self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
         self.batches, self.allocation, self.groups = batches, allocation, groups
         self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
-        self.slices_per_nodule, self.limit_patients = slices_per_nodule, limit_patients
+        self.slices_per_nodule = slices_per_nodule
+        self.cohort = Cohort(data == MATCHED, prevalence, limit_patients)
 
     def load_records(self) -> Records:
         """Read the slices of the chosen source."""
-        if self.data == "embedded":
-            return embedded_slices(self.cache_dir, self.limit_patients)
+        if self.data in RENDERED:
+            return embedded_slices(self.cache_dir, self.cohort)
         readers = {"lidc-nodules": lidc_nodule_slices, "nsclc-slices": nsclc_slices, "nsclc": prepared_slices}
         return readers[self.data](data_folder(self.data_root))
 
@@ -121,7 +129,7 @@ class EGFRDataModule(ReproDataModule):
 
     def preprocess(self) -> Compose:
         """Window to [0, 1]."""
-        return hu_window() if self.data in ("embedded", "nsclc") else grey_window()
+        return hu_window() if self.data in (*RENDERED, "nsclc") else grey_window()
 
     def train_sampler(self, rank: int, world_size: int) -> EpochBatchSampler:
         """Random selection (RS), or batches in the proportions of the clusters (BT)."""

@@ -10,10 +10,11 @@ from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
 from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.lidc.cohorts import rated_nodules
+from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.lidc.volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
 from medrepro.datamodules.prepare.format import is_prepared
 from medrepro.datamodules.prepare.records import prepared_nodules
-from medrepro.datamodules.records import Records
+from medrepro.datamodules.records import MATCHED, RENDERED, Records
 from medrepro.datamodules.splits import Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
@@ -21,7 +22,7 @@ GREY_RANGE = (0, 255)
 TASK = "malignancy, median rating above or below 3"
 EVAL_BATCH = 32  # an over-complete branch holds 8 times the crop
 
-DataName = Literal["embedded", "lidc", "nodulemnist3d"]
+DataName = Literal["embedded", "embedded-matched", "lidc", "nodulemnist3d"]
 Scale = Literal[32, 48, 64]
 
 
@@ -29,8 +30,9 @@ class MultiScaleDataModule(ReproDataModule):
     """Crops of one scale for the multi-scale paper.
 
     Args:
-        data: ``embedded``: rendered LIDC nodules with their real ratings; ``lidc``: the scans themselves, as DICOM or
-            prepared (:mod:`medrepro.datamodules.prepare`); ``nodulemnist3d``: real cubes, 1 mm only.
+        data: ``embedded``: rendered LIDC nodules with their real ratings; ``embedded-matched``: pairs of a malignant
+            and a benign one of one size; ``lidc``: the scans themselves, as DICOM or prepared
+            (:mod:`medrepro.datamodules.prepare`); ``nodulemnist3d``: real cubes, 1 mm only.
         data_root: folder of the real data.
         cache_dir: where the rendered cubes are kept.
         scale: side of the crop in mm.
@@ -41,6 +43,7 @@ class MultiScaleDataModule(ReproDataModule):
         folds: parts of the cross-validation.
         fold: which of them is the test part.
         val_fraction: share of the training patients held out for choosing the ensemble's weights.
+        prevalence: of the embedded data: share of malignant nodules, by leaving some out (a fixed draw); 0 for all.
         limit_patients: only the first so many patients; 0 for all.
         num_workers: loader processes.
         seed: of split and order; the rendering's seed is fixed.
@@ -64,31 +67,34 @@ class MultiScaleDataModule(ReproDataModule):
         folds: int = 5,  # assumed: the paper names no split
         fold: int = 0,
         val_fraction: float = 0.2,  # assumed
+        prevalence: float = 0.0,
         limit_patients: int = 0,
         num_workers: int = 0,
         seed: int = 0,
         leaky_split: bool = False,
         shuffle_labels: bool = False,
     ) -> None:
+        if prevalence and data not in RENDERED:
+            raise InputError(f"--data {data} takes no prevalence; --data embedded does")
         super().__init__(batch_size, EVAL_BATCH, num_workers, seed, leaky_split, shuffle_labels)
         if scale > cube_mm or (scale / voxel_mm) % 2:
             raise InputError(
                 f"a crop of {scale} mm in voxels of {voxel_mm} mm from a cube of {cube_mm} mm: "
                 "the crop must fit the cube and be an even number of voxels"
             )
-        if data != "embedded" and (masks or limit_patients):
+        if data not in RENDERED and (masks or limit_patients):
             raise InputError(f"--data {data} has no masks and is not limited; use --data embedded for either")
         if data == "nodulemnist3d" and voxel_mm != 1.0:
             raise InputError(f"--data {data} has voxels of 1 mm, not {voxel_mm} mm")
         self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
         self.scale, self.voxel_mm, self.cube_mm, self.masks = scale, voxel_mm, cube_mm, masks
         self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
-        self.limit_patients = limit_patients
+        self.cohort = Cohort(data == MATCHED, prevalence, limit_patients)
 
     def load_records(self) -> Records:
         """Read or render the cubes."""
-        if self.data == "embedded":
-            return embedded_volumes(self.cube_mm, self.voxel_mm, self.masks, self.cache_dir, self.limit_patients)
+        if self.data in RENDERED:
+            return embedded_volumes(self.cube_mm, self.voxel_mm, self.masks, self.cache_dir, self.cohort)
         root = data_folder(self.data_root)
         if self.data == "nodulemnist3d":
             return nodulemnist_volumes(root)

@@ -15,6 +15,7 @@ from medrepro.datamodules.images.duplicates import find_duplicates
 from medrepro.datamodules.images.public import read_source
 from medrepro.datamodules.images.reader import About, Channels, read_images
 from medrepro.datamodules.lidc.cohorts import embedded_slices
+from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.records import Records
 from medrepro.datamodules.splits import PARTS, Indices, Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
@@ -73,7 +74,7 @@ def digit_images() -> tuple[Grey, pd.DataFrame]:
 
 def nodule_images(cache_dir: str | None = None, limit_patients: int = 0) -> tuple[Grey, pd.DataFrame]:
     """Return the largest slice of each labelled nodule ``(N, 32, 32)``, its middle 32 mm, windowed to 0..255."""
-    slices = embedded_slices(cache_dir, limit_patients)
+    slices = embedded_slices(cache_dir, Cohort(limit_patients=limit_patients))
     largest = slices.table.groupby("nodule_id", sort=True)["mask_pixels"].idxmax().to_numpy()
     low, high = HU_WINDOW
     edge = (slices.images.shape[-1] - SIDE) // 2

@@ -13,13 +13,14 @@ from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
 from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.features.handcrafted import feature_table
-from medrepro.datamodules.lidc.cohorts import labelled_luna16
+from medrepro.datamodules.lidc.cohorts import KIND, OF_ONE_SIZE, labelled_luna16
 from medrepro.datamodules.lidc.rendered import RenderedVolumes, rendered_volumes
 from medrepro.datamodules.lidc.scans import scan_cubes
+from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.lidc.volumes import nodulemnist_volumes
 from medrepro.datamodules.prepare.format import is_prepared
 from medrepro.datamodules.prepare.records import prepared_nodules, prepared_volumes
-from medrepro.datamodules.records import Records
+from medrepro.datamodules.records import MATCHED, RENDERED, Records
 from medrepro.datamodules.splits import Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 
@@ -31,22 +32,24 @@ TASK = "malignancy, mean rating above or below 3"
 RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
 COLUMNS = ["nodule_id", "patient_id", "label", "malignancy_mean", "malignancy_ratings", "diameter_mm", "volume_mm3"]
 
-DataName = Literal["embedded", "lidc", "nodulemnist3d", "folder"]
+DataName = Literal["embedded", "embedded-matched", "lidc", "nodulemnist3d", "folder"]
 
 
 class SEGradCAMDataModule(ReproDataModule):
     """Cubes for SE-Grad-CAM++.
 
     Args:
-        data: ``embedded``: rendered LIDC nodules with their real annotations; ``lidc``: the scans themselves, as DICOM
-            or prepared (:mod:`medrepro.datamodules.prepare`); ``nodulemnist3d``: real cubes with their own split,
-            patients unknown; ``folder``: prepared scans of your own.
+        data: ``embedded``: rendered LIDC nodules with their real annotations; ``embedded-matched``: pairs of a
+            malignant and a benign one of one size; ``lidc``: the scans themselves, as DICOM or prepared
+            (:mod:`medrepro.datamodules.prepare`); ``nodulemnist3d``: real cubes with their own split, patients
+            unknown; ``folder``: prepared scans of your own.
         data_root: folder of the real data.
         cache_dir: where the cubes are kept.
         batch_size: over all devices together.
         folds: parts of the cross-validation.
         fold: which of them is the test part.
         val_fraction: share of the training patients held out for choosing epochs; 0 for none.
+        prevalence: of the embedded data: share of malignant nodules, by leaving some out (a fixed draw); 0 for all.
         limit_patients: only the first so many patients; 0 for all.
         num_workers: loader processes.
         seed: of split and order; the rendering's seed is fixed.
@@ -63,18 +66,21 @@ class SEGradCAMDataModule(ReproDataModule):
         folds: int = 10,  # Sec. 5
         fold: int = 0,
         val_fraction: float = 0.0,  # Sec. 5: nine parts train, one is tested, no epoch is chosen
+        prevalence: float = 0.0,
         limit_patients: int = 0,
         num_workers: int = 0,
         seed: int = 0,
         leaky_split: bool = False,
         shuffle_labels: bool = False,
     ) -> None:
+        if prevalence and data not in RENDERED:
+            raise InputError(f"--data {data} takes no prevalence; --data embedded does")
         super().__init__(
             batch_size, num_workers=num_workers, seed=seed, leaky_split=leaky_split, shuffle_labels=shuffle_labels
         )
         self.data, self.data_root, self.cache_dir = data, data_root, cache_dir
         self.folds, self.fold, self.val_fraction = folds, fold, val_fraction
-        self.limit_patients = limit_patients
+        self.cohort = Cohort(data == MATCHED, prevalence, limit_patients)
 
     def load_records(self) -> Records:
         """Render, cut out or read the cubes."""
@@ -83,14 +89,14 @@ class SEGradCAMDataModule(ReproDataModule):
             return nodulemnist_volumes(root)
         if self.data == "folder":
             return prepared_volumes(root, SIDE, SPACING_MM)
-        table = labelled_luna16(self.cache_dir, self.limit_patients)
+        table = self.nodules()
         if self.data == "lidc" and is_prepared(root):
             return prepared_nodules(root, table, SIDE, SPACING_MM, "luna16", TASK)
         if self.data == "lidc":
             cubes, found = scan_cubes(root, table, SIDE, SPACING_MM, self.cache_dir)
             table, kind = table.iloc[found].reset_index(drop=True), "LIDC-IDRI scans, real CT"
         else:
-            cubes, kind = self.rendered().volumes, "LIDC contours: real annotations and patients, rendered intensities"
+            cubes, kind = self.rendered().volumes, KIND + (OF_ONE_SIZE if self.cohort.matched else "")
         return Records(
             images=cubes[:, None],
             table=table[COLUMNS].assign(sample_id=table["nodule_id"], cohort="luna16"),
@@ -102,10 +108,13 @@ class SEGradCAMDataModule(ReproDataModule):
             classes=("benign", "malignant"),
         )
 
+    def nodules(self) -> pd.DataFrame:
+        """Return the labelled nodules of LUNA16's rule, or the pairs of one size among them."""
+        return labelled_luna16(self.cache_dir, self.cohort)
+
     def rendered(self) -> RenderedVolumes:
         """Return the rendered cubes of the whole selection."""
-        table = labelled_luna16(self.cache_dir, self.limit_patients)
-        return rendered_volumes(table, SIDE, SPACING_MM, RENDERING_SEED, cache_dir=self.cache_dir)
+        return rendered_volumes(self.nodules(), SIDE, SPACING_MM, RENDERING_SEED, cache_dir=self.cache_dir)
 
     def masks(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Return the nodule masks of the records at ``index``, bool ``(n, D, H, W)``; embedded data only.
@@ -113,7 +122,7 @@ class SEGradCAMDataModule(ReproDataModule):
         Raises:
             InputError: the data carry no masks.
         """
-        if self.data != "embedded":
+        if self.data not in RENDERED:
             raise InputError(f"--data {self.data} carries no masks; --data embedded does")
         return self.rendered().masks(index)
 

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
+from medrepro.datamodules.records import RENDERED
 from medrepro.datamodules.support.cache import writable_folder
 from medrepro.datamodules.support.errors import InputError, ended_early
 from medrepro.reproduce.plan.options import Options, slug
@@ -165,8 +166,8 @@ def _options(paper: Paper, chosen: Namespace, words: list[str]) -> dict[str, Any
         value = chosen.get(flag)
         if value is not None and value < 1:
             raise InputError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
-    root = chosen.data_root or os.environ.get("MEDREPRO_DATA") if chosen.data != "embedded" else None
-    if chosen.data != "embedded" and root is None:
+    root = chosen.data_root or os.environ.get("MEDREPRO_DATA") if chosen.data not in RENDERED else None
+    if chosen.data not in RENDERED and root is None:
         raise InputError(f"--data {chosen.data} needs --data-root DIR (or MEDREPRO_DATA)")
     if root is not None and not Path(root).expanduser().is_dir():
         raise InputError(f"--data-root {root}: no such folder")

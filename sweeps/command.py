@@ -16,6 +16,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from medrepro.datamodules.records import RENDERED
 from medrepro.datamodules.support.cache import atomic_write, writable_folder
 from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import InputError
@@ -101,8 +102,8 @@ def _options(paper: Paper, study: Study, chosen: argparse.Namespace, words: list
     data = chosen.data or next(iter(paper.data))
     if data not in paper.data:
         raise InputError(f"--data {data}: not known; allowed: {', '.join(paper.data)}")
-    root = chosen.data_root or os.environ.get("MEDREPRO_DATA") if data != "embedded" else None
-    if data != "embedded" and (root is None or not Path(root).expanduser().is_dir()):
+    root = chosen.data_root or os.environ.get("MEDREPRO_DATA") if data not in RENDERED else None
+    if data not in RENDERED and (root is None or not Path(root).expanduser().is_dir()):
         raise InputError(f"--data {data} needs --data-root DIR (or MEDREPRO_DATA); found {root}")
     name = "-".join(["sweep", study.key, study.name, chosen.preset, *([] if data == "embedded" else [data])])
     return Options(

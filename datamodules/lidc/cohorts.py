@@ -6,12 +6,15 @@ import pandas as pd
 
 from medrepro.datamodules.lidc.nodules import nodules
 from medrepro.datamodules.lidc.rendered import nodule_slices
-from medrepro.datamodules.records import Records
+from medrepro.datamodules.lidc.selection import ALL, Cohort
+from medrepro.datamodules.records import MATCHED, Records
 
 MIN_READERS = 3  # segradcam, Sec. 3.1.1: three of four radiologists
 MAX_THICKNESS_MM = 2.5  # LUNA16's own rule; segradcam, Sec. 3.1.1 says 3
 UNDECIDED = 3.0  # dropped: only this rule gives the published 450 and 554; segradcam, Sec. 5 says ">= 3"
 UNCERTAIN = 3  # multiscale, Table 1; dropped: the printed rates imply it (556 malignant, 1156 benign)
+KIND = "LIDC contours: real annotations and patients, rendered intensities"
+OF_ONE_SIZE = "; malignant and benign nodules in pairs of one size"
 RENDERING_SEED = 0  # fixed: every seed of an experiment sees the same images
 
 
@@ -21,17 +24,12 @@ def luna16_nodules(cache_dir: str | None = None) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def labelled_luna16(cache_dir: str | None = None, limit_patients: int = 0) -> pd.DataFrame:
-    """Return the nodules with a class: ``label`` 1 for a mean rating above 3, 0 below; a mean of 3 is dropped.
-
-    ``limit_patients`` keeps the first so many patients, 0 all.
-    """
+def labelled_luna16(cache_dir: str | None = None, cohort: Cohort = ALL) -> pd.DataFrame:
+    """Return the nodules with a class: ``label`` 1 for a mean rating above 3, 0 below; a mean of 3 is dropped."""
     table = luna16_nodules(cache_dir)
     table = table[table["malignancy_mean"] != UNDECIDED]
     table = table.assign(label=(table["malignancy_mean"] > UNDECIDED).astype(np.int64))
-    if limit_patients:
-        table = table[pd.factorize(table["patient_id"], sort=True)[0] < limit_patients]
-    return table.reset_index(drop=True)
+    return cohort.of(table)
 
 
 def population(table: pd.DataFrame) -> dict[str, int]:
@@ -45,38 +43,35 @@ def population(table: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def labelled_nodules(cache_dir: str | None = None, limit_patients: int = 0) -> pd.DataFrame:
+def labelled_nodules(cache_dir: str | None = None, cohort: Cohort = ALL) -> pd.DataFrame:
     """Return the nodules with at least three readers whose mean malignancy is not 3, with ``label`` and ``cohort``.
 
     A mean above 3 is malignant (1), below 3 benign (0). ``cohort`` is ``test`` for patients of the initial release,
-    else ``train``; ``limit_patients`` keeps the first so many patients of each cohort, 0 all.
+    else ``train``.
     """
     table = nodules(min_readers=MIN_READERS, cache_dir=cache_dir)
     table = table[table["malignancy_mean"] != UNDECIDED]
-    cohort = np.where(table["is_from_initial"], "test", "train")
-    table = table.assign(label=(table["malignancy_mean"] > UNDECIDED).astype(np.int64), cohort=cohort)
-    if limit_patients:
-        order = table.groupby("cohort")["patient_id"].transform(lambda ids: pd.factorize(ids, sort=True)[0])
-        table = table[order < limit_patients]
-    return table.reset_index(drop=True)
+    part = np.where(table["is_from_initial"], "test", "train")
+    table = table.assign(label=(table["malignancy_mean"] > UNDECIDED).astype(np.int64), cohort=part)
+    return cohort.of(table)
 
 
-def slice_masks(cache_dir: str | None = None, limit_patients: int = 0) -> npt.NDArray[np.bool_]:
+def slice_masks(cache_dir: str | None = None, cohort: Cohort = ALL) -> npt.NDArray[np.bool_]:
     """Return the consensus masks (N, 64, 64) of the slices of :func:`embedded_slices`, in their order."""
-    chosen = labelled_nodules(cache_dir, limit_patients)
+    chosen = labelled_nodules(cache_dir, cohort)
     return nodule_slices(chosen, size=64, seed=RENDERING_SEED, cache_dir=cache_dir, progress=False).masks()
 
 
-def embedded_slices(cache_dir: str | None = None, limit_patients: int = 0, progress: bool = False) -> Records:
-    """Return 64 x 64 HU slices at 1 mm through every labelled nodule, about 11,300 of 1194 nodules."""
-    chosen = labelled_nodules(cache_dir, limit_patients)
+def embedded_slices(cache_dir: str | None = None, cohort: Cohort = ALL, progress: bool = False) -> Records:
+    """Return 64 x 64 HU slices at 1 mm through every labelled nodule, about 11,300 of 1194 if none is left out."""
+    chosen = labelled_nodules(cache_dir, cohort)
     rendered = nodule_slices(chosen, size=64, seed=RENDERING_SEED, cache_dir=cache_dir, progress=progress)
     covariates = chosen[["nodule_id", "label", "cohort", "diameter_mm", "malignancy_mean", "slice_thickness_mm"]]
     return Records(
         images=rendered.images[:, None],
         table=rendered.table.merge(covariates, on="nodule_id", how="left", validate="many_to_one"),
-        name="embedded",
-        kind="LIDC contours: real annotations and patients, rendered intensities",
+        name=MATCHED if cohort.matched else "embedded",
+        kind=f"{KIND}{OF_ONE_SIZE if cohort.matched else ''}",
         task="malignancy",
         surrogate_for="EGFR status",
         tier="embedded",
@@ -91,13 +86,9 @@ def rating_levels(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     return levels
 
 
-def rated_nodules(cache_dir: str | None = None, limit_patients: int = 0) -> pd.DataFrame:
-    """Return the nodules of levels 1-2 (``label`` 0) and 4-5 (1); ``limit_patients`` keeps the first so many, 0 all."""
+def rated_nodules(cache_dir: str | None = None, cohort: Cohort = ALL) -> pd.DataFrame:
+    """Return the nodules of levels 1-2 (``label`` 0) and 4-5 (1)."""
     table = nodules(cache_dir=cache_dir)
     levels = rating_levels(table)
     table = table.assign(level=levels, label=(levels > UNCERTAIN).astype(np.int64))
-    table = table[levels != UNCERTAIN]
-    if limit_patients:
-        table = table[pd.factorize(table["patient_id"], sort=True)[0] < limit_patients]
-    result: pd.DataFrame = table.reset_index(drop=True)
-    return result
+    return cohort.of(table[levels != UNCERTAIN])

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from medrepro.datamodules.images.medmnist import medmnist_classes, medmnist_file
-from medrepro.datamodules.lidc.cohorts import RENDERING_SEED, rated_nodules
+from medrepro.datamodules.lidc.cohorts import KIND, OF_ONE_SIZE, RENDERING_SEED, rated_nodules
 from medrepro.datamodules.lidc.rendered import rendered_volumes
 from medrepro.datamodules.lidc.scans import scan_cubes
-from medrepro.datamodules.records import Records
+from medrepro.datamodules.lidc.selection import ALL, Cohort
+from medrepro.datamodules.records import MATCHED, Records
 from medrepro.datamodules.support.errors import InputError
 
 HU_WINDOW = (-1000, 400)  # Eq. 14
@@ -25,7 +26,7 @@ def embedded_volumes(
     voxel_mm: float = 1.0,
     masks: bool = False,
     cache_dir: str | None = None,
-    limit_patients: int = 0,
+    cohort: Cohort = ALL,
 ) -> Records:
     """Return the rated nodules as cubes of HU (N, 1, D, H, W); with ``masks`` (N, 2, D, H, W).
 
@@ -36,9 +37,9 @@ def embedded_volumes(
         voxel_mm: side of a voxel in mm.
         masks: add the readers' consensus as a second channel.
         cache_dir: where renderings are kept.
-        limit_patients: only the first so many patients; 0 for all.
+        cohort: which nodules take part.
     """
-    table = rated_nodules(cache_dir, limit_patients)
+    table = rated_nodules(cache_dir, cohort)
     size = round(cube_mm / voxel_mm)
     rendered = rendered_volumes(table, size, voxel_mm, RENDERING_SEED, cache_dir=cache_dir)
     images = rendered.volumes[:, None]
@@ -46,7 +47,8 @@ def embedded_volumes(
         low, high = HU_WINDOW
         channel = np.where(rendered.masks(), np.int16(high), np.int16(low))[:, None]
         images = np.concatenate([images, channel], axis=1)
-    return _lidc(images, table, "embedded", "LIDC contours: real annotations and patients, rendered intensities")
+    name, kind = (MATCHED, KIND + OF_ONE_SIZE) if cohort.matched else ("embedded", KIND)
+    return _lidc(images, table, name, kind)
 
 
 def scan_volumes(root: Path, cube_mm: int = 64, voxel_mm: float = 1.0, cache_dir: str | None = None) -> Records:

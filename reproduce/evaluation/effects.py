@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medrepro.datamodules.records import MATCHED
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation.estimates import Estimate, Evidence, Quantity
 from medrepro.reproduce.evaluation.luck import Luck, probability_above
@@ -64,7 +65,7 @@ def measure(claims: PaperClaims, test: Comparison, results: Path, unpaired: bool
             reason = reason or f"{name}: {error}"
             continue
         found += [effect] if effect is not None else []
-    order = sorted(found, key=lambda effect: (effect.preset != JUDGE, TIERS.index(effect.tier)))
+    order = sorted(found, key=lambda effect: (effect.preset != JUDGE, TIERS.index(effect.tier), effect.data == MATCHED))
     return order, reason
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from medrepro.datamodules.records import RENDERED
 from medrepro.reproduce.plan.cell import Runtime
 
 
@@ -48,6 +49,11 @@ class Options:
     module: dict[str, Any] = field(default_factory=dict)
     datamodule: dict[str, Any] = field(default_factory=dict)
     named_out: bool = False
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the data are embedded, the whole cohort or its pairs of one size: nothing is to be fetched."""
+        return self.data in RENDERED
 
     @property
     def runtime(self) -> Runtime:

@@ -8,10 +8,10 @@ from medrepro.datamodules.egfr import HU_WINDOW, EGFRDataModule
 from medrepro.datamodules.features.handcrafted import feature_table
 from medrepro.datamodules.features.radiomics import radiomics_table
 from medrepro.datamodules.lidc.cohorts import slice_masks
+from medrepro.datamodules.records import RENDERED
 from medrepro.reproduce.papers.egfr.compute import datamodule
 from medrepro.reproduce.papers.egfr.tables import CLASSIFIERS, SLICE_CLASSIFIERS
 from medrepro.reproduce.plan.cell import Cell
-from medrepro.reproduce.plan.protocol import EMBEDDED
 from medrepro.reproduce.run.classical import Classifier, fit_predict
 from medrepro.reproduce.run.outcome import Context, Outcome, data_block
 from medrepro.reproduce.run.trivial import predictions_frame
@@ -82,8 +82,8 @@ def _images_and_masks(
 ) -> tuple[list[npt.NDArray[np.float64]], list[npt.NDArray[np.bool_]]]:
     """Return HU images and masks of the slices at ``index``; on masked slices the mask is where they are not 0."""
     images = np.asarray(data.records.images[index, 0], dtype=np.float64)
-    if data.data == EMBEDDED:
-        return list(images), list(slice_masks(data.cache_dir, data.limit_patients)[index])
+    if data.data in RENDERED:
+        return list(images), list(slice_masks(data.cache_dir, data.cohort)[index])
     return list(_window_hu(images)), list(images > 0)
 
 

@@ -13,9 +13,8 @@ from medrepro.datamodules.lidc.cohorts import embedded_slices
 from medrepro.datamodules.prepare.records import prepared_slices
 from medrepro.datamodules.records import Records
 from medrepro.reproduce.evaluation.table_view import TableView
-from medrepro.reproduce.papers.egfr.protocol import PRESETS
+from medrepro.reproduce.papers.egfr.protocol import cohort
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.protocol import EMBEDDED
 from medrepro.reproduce.report.figures.canvas import WIDTH, Figure
 from medrepro.reproduce.report.figures.gallery import Example, gallery
 from medrepro.reproduce.report.figures.style import RC
@@ -27,8 +26,8 @@ MM = 1.0  # side of a pixel of the embedded patches
 
 def records(options: Options) -> Records:
     """Return the records that the options train on."""
-    if options.data == EMBEDDED:
-        return embedded_slices(options.cache_dir, PRESETS[options.preset].data.get("limit_patients", 0))
+    if options.embedded:
+        return embedded_slices(options.cache_dir, cohort(options))
     root = Path(options.data_root or ".").expanduser()
     if options.data == "nsclc":
         return prepared_slices(root)

@@ -37,6 +37,7 @@ PAPER = Paper(
     },
     data={
         "embedded": "real LIDC annotations, rendered intensities (offline)",
+        "embedded-matched": "the same: malignant and benign nodules in pairs of one size (offline)",
         "lidc-nodules": "5043 real CT slices of LIDC nodules",
         "nsclc-slices": "real EGFR status, 79 patients, no lesion position",
         "nsclc": "real EGFR status, slices through the tumour (a folder that medrepro.datamodules.prepare wrote)",

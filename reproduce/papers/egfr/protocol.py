@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from medrepro.datamodules.lidc.selection import Cohort
+from medrepro.datamodules.records import MATCHED, RENDERED
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.protocol import EMBEDDED, Assumption, Preset, Protocol, Variant
+from medrepro.reproduce.plan.protocol import Assumption, Preset, Protocol, Variant
 from medrepro.reproduce.plan.table import BaselineSpec, Column, Level, RowSpec, Subset
 from medrepro.reproduce.printed.load import load_paper
 
@@ -31,7 +33,7 @@ PRESETS = {
 ASSUMPTIONS = {
     "task": Assumption(
         "1. Labels: malignancy (mean rating above or below 3) stands in for EGFR status, which is not embedded.",
-        data=(EMBEDDED, "lidc-nodules"),
+        data=(*RENDERED, "lidc-nodules"),
     ),
     "margin": Assumption("2. Margin q of Eq. 8 is not printed: 0.5."),
     "rows": Assumption(
@@ -46,7 +48,7 @@ ASSUMPTIONS = {
     "allocation": Assumption(
         "6. Table 1 asks for proportional selection, Sec. 3.2 for 'the same proportion': proportional here."
     ),
-    "window": Assumption("7. No intensity window is printed: [-1000, 400] HU.", data=(EMBEDDED, "nsclc")),
+    "window": Assumption("7. No intensity window is printed: [-1000, 400] HU.", data=(*RENDERED, "nsclc")),
     "split": Assumption(
         "8. Patients are never split; the paper's image counts (80.05 and 80.01 % a class) suggest its were."
     ),
@@ -64,7 +66,7 @@ ASSUMPTIONS = {
         presets=("smoke",),
     ),
 }
-PROTOCOL = Protocol(KEY, PRESETS, f"{HERE}.compute:train", ASSUMPTIONS, own_split=(EMBEDDED,))
+PROTOCOL = Protocol(KEY, PRESETS, f"{HERE}.compute:train", ASSUMPTIONS, own_split=RENDERED)
 
 
 NETWORKS = {
@@ -77,7 +79,7 @@ NETWORKS = {
 LOSSES = {"ce": "CE", "ctl": "CTL", "cil": "CIL", "ml": "ML"}
 BATCHES = {"rs": "random", "bt": "batch training"}
 CLASSES = {
-    EMBEDDED: ("benign", "malignant"),
+    **dict.fromkeys(RENDERED, ("benign", "malignant")),
     "lidc-nodules": ("benign", "malignant"),
     "nsclc-slices": ("wild type", "mutant"),
     "nsclc": ("wild type", "mutant"),
@@ -85,7 +87,7 @@ CLASSES = {
 LEVELS = (Level("image"), Level("nodule", "nodule_id"), Level("patient", "patient_id", "max", of="nodule"))
 LEVELS_WITHOUT_NODULES = (Level("image"), Level("patient", "patient_id"))
 BASELINES = {
-    EMBEDDED: ("diameter", "pixel-count", "majority"),
+    **dict.fromkeys(RENDERED, ("diameter", "pixel-count", "majority")),
     "lidc-nodules": ("pixel-count", "majority"),
     "nsclc-slices": ("majority",),
     "nsclc": ("diameter", "pixel-count", "majority"),
@@ -148,16 +150,22 @@ def narrow_note(options: Options) -> tuple[str, ...]:
     )
 
 
+def cohort(options: Options) -> Cohort:
+    """Return which of the embedded nodules the options ask for."""
+    asked = {**PRESETS[options.preset].data, **options.datamodule}
+    return Cohort(options.data == MATCHED, asked.get("prevalence", 0.0), asked.get("limit_patients", 0))
+
+
 def preparation(options: Options) -> Callable[[], object]:
     """Return what fills the cache, or looks whether the files are there, before any worker starts."""
-    if options.data != EMBEDDED:
+    if not options.embedded:
         return lambda: _look(options)
-    limit = PRESETS[options.preset].data.get("limit_patients", 0)
+    chosen = cohort(options)
 
     def render() -> object:
         from medrepro.datamodules.lidc.cohorts import embedded_slices
 
-        return embedded_slices(options.cache_dir, limit, progress=not options.quiet)
+        return embedded_slices(options.cache_dir, chosen, progress=not options.quiet)
 
     return render
 

@@ -34,6 +34,7 @@ PAPER = Paper(
     },
     data={
         "embedded": "real LIDC annotations, rendered intensities (offline)",
+        "embedded-matched": "the same: malignant and benign nodules in pairs of one size (offline)",
         "lidc": "the LIDC-IDRI scans: DICOM, or a folder that medrepro.datamodules.prepare wrote as lidc or luna16",
         "nodulemnist3d": "real CT cubes of LIDC nodules, 64^3, patients unknown",
     },

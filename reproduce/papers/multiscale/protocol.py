@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from medrepro.datamodules.records import RENDERED
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.protocol import EMBEDDED, Assumption, Preset, Protocol, Values, Variant
+from medrepro.reproduce.plan.protocol import Assumption, Preset, Protocol, Values, Variant
 
 KEY = "multiscale"
 HERE = "medrepro.reproduce.papers.multiscale"
 SCALES = (32, 48, 64)
-LIDC_DATA = (EMBEDDED, "lidc")  # real patients and diameters
-NOT_FOR = {EMBEDDED: (), "lidc": ("limit_patients",), "nodulemnist3d": ("limit_patients", "voxel_mm")}
+LIDC_DATA = (*RENDERED, "lidc")  # real patients and diameters
+NOT_FOR = {**dict.fromkeys(RENDERED, ()), "lidc": ("limit_patients",), "nodulemnist3d": ("limit_patients", "voxel_mm")}
 
 CLASSIFIER = {
     "paper": Preset(seeds=(0,), folds=5, epochs=120),

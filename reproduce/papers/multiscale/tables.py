@@ -18,7 +18,7 @@ from medrepro.reproduce.papers.multiscale.protocol import (
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
-from medrepro.reproduce.plan.protocol import EMBEDDED, Values, Variant
+from medrepro.reproduce.plan.protocol import Values, Variant
 from medrepro.reproduce.plan.table import BaselineSpec, Column, Level, RowSpec, Subset, TableSpec
 from medrepro.reproduce.printed.load import Table, load_paper
 
@@ -157,7 +157,7 @@ def table3(options: Options) -> Job:
 
 def table4(options: Options, rows: Sequence[str] = tuple(SEGMENTERS), title: str = "Ablation on nodule masks") -> Job:
     """Plan the ablation: Dice and Jaccard of each case, so that J = D / (2 - D) can be checked."""
-    if options.data != EMBEDDED:
+    if not options.embedded:
         raise InputError(f"--data {options.data} has no nodule masks; Table 4 and Figure 5 take --data embedded")
     options = options.sharing("table 4")
     table = load_paper(KEY).table("4")

@@ -138,7 +138,8 @@ def preparation(options: Options) -> Callable[[], object] | None:
 
     def render() -> object:
         from medrepro.datamodules.lidc.cohorts import embedded_slices
+        from medrepro.datamodules.lidc.selection import Cohort
 
-        return embedded_slices(options.cache_dir, limit, progress=not options.quiet)
+        return embedded_slices(options.cache_dir, Cohort(limit_patients=limit), progress=not options.quiet)
 
     return render

@@ -48,6 +48,7 @@ PAPER = Paper(
     },
     data={
         "embedded": "real LIDC annotations, rendered intensities (offline)",
+        "embedded-matched": "the same: malignant and benign nodules in pairs of one size (offline)",
         "lidc": "LIDC-IDRI scans: DICOM, or a folder that medrepro.datamodules.prepare wrote as lidc or luna16",
         "nodulemnist3d": "real cubes with their own split, patients unknown",
         "folder": "your own scans (a folder that medrepro.datamodules.prepare wrote as folder)",

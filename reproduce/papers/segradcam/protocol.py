@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from medrepro.datamodules.records import RENDERED
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
-from medrepro.reproduce.plan.protocol import EMBEDDED, Assumption, Preset, Protocol, Variant
+from medrepro.reproduce.plan.protocol import Assumption, Preset, Protocol, Variant
 
 KEY = "segradcam"
 HERE = "medrepro.reproduce.papers.segradcam"
 COMPARED_FOLDS = {"quick": 1}  # how many folds Table 4 runs, where not all: its comparators are slow
 NETWORK = "network"  # the table of the paper's own network; other tables, figures and explanations rest on it
 DEFAULT = "table summary"
-WITH_DIAMETER = (EMBEDDED, "lidc")
+WITH_DIAMETER = (*RENDERED, "lidc")
 
 NARROW = {"design": "bottleneck", "early_pool": True, "schedule": "cosine"}
 PRESETS = {
@@ -114,7 +115,7 @@ OURS = Variant("senet", "SE network (Mish)")
 
 def preset_for(preset: Preset, options: Options, variant: Variant) -> Preset:
     """Return the preset with the number of folds, the embedded data's size, and a comparator's width."""
-    limits = preset.data if options.data == EMBEDDED else {}
+    limits = preset.data if options.embedded else {}
     return replace(
         preset,
         module=network_settings(options.preset, variant.module.get("network")),

@@ -26,7 +26,7 @@ from medrepro.reproduce.papers.segradcam.protocol import (
 )
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.paper import Job
-from medrepro.reproduce.plan.protocol import EMBEDDED, Variant
+from medrepro.reproduce.plan.protocol import Variant
 from medrepro.reproduce.plan.table import BaselineSpec, Column, Level, RowSpec, Subset, TableSpec
 
 CLASSES = ("benign", "malignant")
@@ -174,7 +174,7 @@ def network(options: Options) -> Job:
     """Plan the paper's network over all folds, beside shape features and the diameter alone."""
     rows = [RowSpec(OURS.row, OURS.label)]
     cells = PROTOCOL.cells(options, NETWORK, [OURS])
-    if options.data == EMBEDDED:
+    if options.embedded:
         rows.append(RowSpec(SHAPE.row, SHAPE.label, below=True))
         cells += PROTOCOL.cells(options, NETWORK, [SHAPE])
     spec = classified(options, NETWORK, "The network on every nodule's own test fold", tuple(rows))
@@ -187,7 +187,7 @@ def trust(options: Options) -> Job:
     Raises:
         InputError: the data carry no masks.
     """
-    if options.data != EMBEDDED:
+    if not options.embedded:
         raise InputError(f"--data {options.data} carries no nodule masks: explanations are measured on embedded data")
     heads = {
         "pointing": "pointing game",
@@ -231,7 +231,7 @@ def trust(options: Options) -> Job:
 
 def summary(options: Options) -> Job:
     """Plan the default: population, network, and, where the data have masks, explanations with their figures."""
-    if options.data != EMBEDDED:  # no masks to measure explanations on
+    if not options.embedded:  # no masks to measure explanations on
         return replace(network(options), before=(population(options),) if options.data == "lidc" else ())
     found, ours = trust(options), network(options)
     return replace(found, before=(population(options), ours), figures=figures.summary(ours, found))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from medrepro.datamodules.lidc.cohorts import rated_nodules, rating_levels
+from medrepro.datamodules.lidc.selection import Cohort
 
 
 def test_halves_go_to_the_even_level() -> None:
@@ -23,7 +24,7 @@ def test_levels_1_2_are_benign_4_5_malignant_and_3_is_gone() -> None:
 
 
 def test_a_limit_keeps_whole_patients() -> None:
-    every, few = rated_nodules(), rated_nodules(limit_patients=5)
+    every, few = rated_nodules(), rated_nodules(cohort=Cohort(limit_patients=5))
     chosen = np.unique(few["patient_id"])
     assert len(chosen) == 5
     assert len(few) == every["patient_id"].isin(chosen).sum()

@@ -8,6 +8,7 @@ import pytest
 
 from medrepro.datamodules.lidc import volumes
 from medrepro.datamodules.lidc.cohorts import rated_nodules
+from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.lidc.volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
 from medrepro.datamodules.support.errors import InputError
 
@@ -30,7 +31,7 @@ def rendering(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def test_a_cube_of_64_mm_in_voxels_of_4_mm(rendering: dict[str, object]) -> None:
-    records = embedded_volumes(64, 4.0, limit_patients=6)
+    records = embedded_volumes(64, 4.0, cohort=Cohort(limit_patients=6))
     assert records.images.shape == (rendering["n"], 1, 16, 16, 16)
     assert (rendering["size"], rendering["spacing"], rendering["seed"]) == (16, 4.0, 0)
     assert set(records.labels.tolist()) == {0, 1}
@@ -39,7 +40,7 @@ def test_a_cube_of_64_mm_in_voxels_of_4_mm(rendering: dict[str, object]) -> None
 
 
 def test_masks_are_a_channel_at_the_ends_of_the_window(rendering: dict[str, object]) -> None:
-    images = embedded_volumes(32, 4.0, masks=True, limit_patients=6).images
+    images = embedded_volumes(32, 4.0, masks=True, cohort=Cohort(limit_patients=6)).images
     assert images.shape[1:] == (2, 8, 8, 8)
     assert images.dtype == np.int16
     assert (images[:, 1, 4] == HU_WINDOW[1]).all()
