@@ -14,10 +14,11 @@ from monai.transforms import Compose, ScaleIntensityRange
 
 from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.ct.published_slices import lidc_nodule_slices, nsclc_slices
+from medrepro.datamodules.lidc import MATCHED, RENDERED
 from medrepro.datamodules.lidc.cohorts import embedded_slices
 from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.prepare.records import prepared_slices
-from medrepro.datamodules.records import MATCHED, RENDERED, Records
+from medrepro.datamodules.records import Records
 from medrepro.datamodules.samplers import ClusterBatchSampler, EpochBatchSampler, cluster_within_classes
 from medrepro.datamodules.splits import Indices, Split, cohort_split, fold_split
 from medrepro.datamodules.support.errors import InputError

@@ -9,12 +9,13 @@ from typing import Literal
 from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
 from medrepro.datamodules.base import ReproDataModule, data_folder
+from medrepro.datamodules.lidc import MATCHED, RENDERED
 from medrepro.datamodules.lidc.cohorts import rated_nodules
 from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.lidc.volumes import HU_WINDOW, embedded_volumes, nodulemnist_volumes, scan_volumes
 from medrepro.datamodules.prepare.format import is_prepared
 from medrepro.datamodules.prepare.records import prepared_nodules
-from medrepro.datamodules.records import MATCHED, RENDERED, Records
+from medrepro.datamodules.records import Records
 from medrepro.datamodules.splits import Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 

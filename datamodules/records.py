@@ -13,8 +13,6 @@ from medrepro.datamodules.support.errors import InputError
 REQUIRED_COLUMNS = ("sample_id", "patient_id", "label", "cohort")
 CHUNK = 256
 Tier = Literal["embedded", "stand-in", "original"]
-MATCHED = "embedded-matched"  # pairs of one malignant and one benign nodule of one size
-RENDERED = ("embedded", MATCHED)  # from LIDC's annotations: real outlines, ratings and patients
 
 
 @dataclass(frozen=True)

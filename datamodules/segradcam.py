@@ -13,6 +13,7 @@ from monai.transforms import CenterSpatialCrop, Compose, ScaleIntensityRange
 
 from medrepro.datamodules.base import ReproDataModule, data_folder
 from medrepro.datamodules.features.handcrafted import feature_table
+from medrepro.datamodules.lidc import MATCHED, RENDERED
 from medrepro.datamodules.lidc.cohorts import KIND, OF_ONE_SIZE, labelled_luna16
 from medrepro.datamodules.lidc.rendered import RenderedVolumes, rendered_volumes
 from medrepro.datamodules.lidc.scans import scan_cubes
@@ -20,7 +21,7 @@ from medrepro.datamodules.lidc.selection import Cohort
 from medrepro.datamodules.lidc.volumes import nodulemnist_volumes
 from medrepro.datamodules.prepare.format import is_prepared
 from medrepro.datamodules.prepare.records import prepared_nodules, prepared_volumes
-from medrepro.datamodules.records import MATCHED, RENDERED, Records
+from medrepro.datamodules.records import Records
 from medrepro.datamodules.splits import Split, fold_split, official_split
 from medrepro.datamodules.support.errors import InputError
 

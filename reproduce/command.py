@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
-from medrepro.datamodules.records import RENDERED
+from medrepro.datamodules.lidc import RENDERED
 from medrepro.datamodules.support.cache import writable_folder
 from medrepro.datamodules.support.errors import InputError, ended_early
 from medrepro.reproduce.plan.options import Options, slug

@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from medrepro.datamodules.records import RENDERED
+from medrepro.datamodules.lidc import RENDERED
 from medrepro.datamodules.support.cache import atomic_write, writable_folder
 from medrepro.datamodules.support.command_line import OneLineParser, guarded
 from medrepro.datamodules.support.errors import InputError

@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from medrepro.datamodules.lidc import MATCHED
 from medrepro.datamodules.lidc.nodules import nodules
 from medrepro.datamodules.lidc.rendered import nodule_slices
 from medrepro.datamodules.lidc.selection import ALL, Cohort
-from medrepro.datamodules.records import MATCHED, Records
+from medrepro.datamodules.records import Records
 
 MIN_READERS = 3  # segradcam, Sec. 3.1.1: three of four radiologists
 MAX_THICKNESS_MM = 2.5  # LUNA16's own rule; segradcam, Sec. 3.1.1 says 3

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from medrepro.datamodules.images.medmnist import medmnist_classes, medmnist_file
+from medrepro.datamodules.lidc import MATCHED
 from medrepro.datamodules.lidc.cohorts import KIND, OF_ONE_SIZE, RENDERING_SEED, rated_nodules
 from medrepro.datamodules.lidc.rendered import rendered_volumes
 from medrepro.datamodules.lidc.scans import scan_cubes
 from medrepro.datamodules.lidc.selection import ALL, Cohort
-from medrepro.datamodules.records import MATCHED, Records
+from medrepro.datamodules.records import Records
 from medrepro.datamodules.support.errors import InputError
 
 HU_WINDOW = (-1000, 400)  # Eq. 14

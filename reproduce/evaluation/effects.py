@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medrepro.datamodules.records import MATCHED
+from medrepro.datamodules.lidc import MATCHED
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.evaluation.estimates import Estimate, Evidence, Quantity
 from medrepro.reproduce.evaluation.luck import Luck, probability_above

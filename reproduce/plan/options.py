@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from medrepro.datamodules.records import RENDERED
+from medrepro.datamodules.lidc import RENDERED
 from medrepro.reproduce.plan.cell import Runtime
 
 

@@ -25,7 +25,7 @@ def test_verdicts_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert command.main(words) == 0
     out = capsys.readouterr().out
     assert "supported            with cross-entropy, batch training beats random selection" in out
-    assert "(Holm) over 3 seeds at quick on embedded data (embedded)\n" in out
+    assert "(Holm) over 3 seeds at quick on embedded data\n" in out
     assert (
         "paper +0.0114 accuracy · 3205 images (as if independent) could show 0.02 · 56 patients could show 0.15" in out
     )

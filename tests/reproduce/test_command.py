@@ -32,7 +32,7 @@ MISTAKES = [
     (["--figure", "99"], "--figure 99: not known"),
     (["--tabel", "5"], "unrecognized arguments: --tabel 5"),
     (["--preset", "fast"], "--preset fast: not known; allowed: quick, judge, smoke, paper"),
-    (["--data", "mine"], "--data mine: not known; allowed: embedded, lidc-nodules"),
+    (["--data", "mine"], "--data mine: not known; allowed: embedded, embedded-matched, lidc-nodules"),
     (["--data", "lidc-nodules", "--data-root", "/nowhere"], "--data-root /nowhere: no such folder"),
     (["--seeds", "one"], "seeds"),
     (["--epochs", "0"], "--epochs 0: must be at least 1"),

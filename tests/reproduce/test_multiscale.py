@@ -128,7 +128,7 @@ def test_printed_overlaps_that_cannot_be() -> None:
     [
         (["--table", "7"], "allowed: 1, 3-parameters, 3, 4"),
         (["--study", "beta"], "allowed: scales, alpha, lambda"),
-        (["--data", "mri"], "allowed: embedded, lidc, nodulemnist3d"),
+        (["--data", "mri"], "allowed: embedded, embedded-matched, lidc, nodulemnist3d"),
     ],
 )
 def test_wrong_words_are_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

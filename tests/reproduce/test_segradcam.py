@@ -92,7 +92,7 @@ def test_comparators_have_the_network_s_budget(preset: str) -> None:
     ("words", "message"),
     [
         (["--table", "7"], "allowed: summary, population"),
-        (["--data", "mri"], "allowed: embedded, lidc, nodulemnist3d"),
+        (["--data", "mri"], "allowed: embedded, embedded-matched, lidc, nodulemnist3d"),
         (["--explain", "x.npy"], "required"),
         (["--explain", "x.npy", "--point", "1,2", "--checkpoint", "x"], "x: no such file"),
     ],

@@ -7,8 +7,8 @@ import pandas as pd
 from medrepro.datamodules.egfr import HU_WINDOW, EGFRDataModule
 from medrepro.datamodules.features.handcrafted import feature_table
 from medrepro.datamodules.features.radiomics import radiomics_table
+from medrepro.datamodules.lidc import RENDERED
 from medrepro.datamodules.lidc.cohorts import slice_masks
-from medrepro.datamodules.records import RENDERED
 from medrepro.reproduce.papers.egfr.compute import datamodule
 from medrepro.reproduce.papers.egfr.tables import CLASSIFIERS, SLICE_CLASSIFIERS
 from medrepro.reproduce.plan.cell import Cell

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from medrepro.datamodules.lidc.selection import Cohort
-from medrepro.datamodules.records import MATCHED, RENDERED
+from medrepro.datamodules.lidc import MATCHED, RENDERED
 from medrepro.datamodules.support.errors import InputError
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.protocol import Assumption, Preset, Protocol, Variant
 from medrepro.reproduce.plan.table import BaselineSpec, Column, Level, RowSpec, Subset
 from medrepro.reproduce.printed.load import load_paper
+
+if TYPE_CHECKING:
+    from medrepro.datamodules.lidc.selection import Cohort
 
 KEY = "egfr"
 HERE = "medrepro.reproduce.papers.egfr"
@@ -150,8 +153,10 @@ def narrow_note(options: Options) -> tuple[str, ...]:
     )
 
 
-def cohort(options: Options) -> Cohort:
+def cohort(options: Options) -> "Cohort":
     """Return which of the embedded nodules the options ask for."""
+    from medrepro.datamodules.lidc.selection import Cohort
+
     asked = {**PRESETS[options.preset].data, **options.datamodule}
     return Cohort(options.data == MATCHED, asked.get("prevalence", 0.0), asked.get("limit_patients", 0))
 

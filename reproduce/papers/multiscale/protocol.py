@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from medrepro.datamodules.records import RENDERED
+from medrepro.datamodules.lidc import RENDERED
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.protocol import Assumption, Preset, Protocol, Values, Variant

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from medrepro.datamodules.records import RENDERED
+from medrepro.datamodules.lidc import RENDERED
 from medrepro.reproduce.plan.cell import Cell
 from medrepro.reproduce.plan.options import Options
 from medrepro.reproduce.plan.protocol import Assumption, Preset, Protocol, Variant
